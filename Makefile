@@ -1,0 +1,48 @@
+# The same few targets for people and for continuous integration.
+# Needs Python 3.11 or newer, git and make; everything else is fetched from the package registry.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+RUN := $(UV) run --frozen --no-sync
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.PHONY: help setup demo test check bench docs format clean
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "riskbridge needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+setup: $(UV) ## Install riskbridge and its development tools into .venv
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
+
+.venv/.demo: $(UV) pyproject.toml uv.lock
+	@$(UV) sync --frozen --quiet --inexact --no-default-groups --python $(PYTHON) && touch $@
+
+demo: .venv/.demo ## Pull a simulated Defender tenant over HTTP; show scored assets and findings
+	@$(RUN) riskbridge demo $(ARGS)
+
+test: setup ## Run every test
+	@$(RUN) pytest $(ARGS)
+
+check: setup ## Lint, format, types and layers
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) lint-imports
+
+bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline; writes build/bench.json
+	@$(UV) sync --frozen --quiet --group bench --python $(PYTHON)
+	@$(RUN) python benchmarks/sync.py $(ARGS)
+
+docs: setup ## Write the generated reference pages under docs/reference
+	@$(RUN) python -m riskbridge.cli.reference docs/reference
+
+format: setup ## Let ruff rewrite the code
+	@$(RUN) ruff check --fix . && $(RUN) ruff format .
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .demo
