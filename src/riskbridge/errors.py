@@ -32,7 +32,7 @@ class RiskbridgeError(Exception):
     exit_code = 1
     kind = "error"
 
-    def __init__(self, message: str, *, code: str, remedy: str, **context: str | int | float | None) -> None:
+    def __init__(self, message: str, *, code: str, remedy: str, **context: str | float | None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -67,7 +67,7 @@ class RetryableError(RiskbridgeError):
         code: str,
         remedy: str,
         retry_at: datetime | None = None,
-        **context: str | int | float | None,
+        **context: str | float | None,
     ) -> None:
         super().__init__(message, code=code, remedy=remedy, **context)
         self.retry_at = retry_at
