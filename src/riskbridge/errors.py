@@ -9,9 +9,9 @@ RiskbridgeError
 └── InputError       the caller asked for something that cannot be                exit 2
 ```
 
-Anything else that escapes is a bug and is not caught. `code` is stable, lower-case and dotted (`defender.missing-role`);
-`remedy` says what to do next; `context` holds ids, never secrets. Exit codes, problem bodies, log events and the
-documentation page all come from the classes here.
+Anything else that escapes is a bug and is not caught. `code` is stable, lower-case and dotted
+(`defender.missing-role`); `remedy` says what to do next; `context` holds ids, never secrets. Exit codes, problem
+bodies, log events and the documentation page all come from the classes here.
 """
 
 from __future__ import annotations

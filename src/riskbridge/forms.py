@@ -45,8 +45,8 @@ def round_half_up(number: ir.NumericValue) -> ir.IntegerValue:
 def parse_at(text: ir.StringValue) -> ir.TimestampValue:
     """An ISO 8601 time as UTC with microseconds; null when the text is no such time.
 
-    Accepts a `T` or a blank between date and time, up to any number of fraction digits (cut to six), and a `Z` or no zone
-    (read as UTC). Other offsets give null.
+    Accepts a `T` or a blank between date and time, up to any number of fraction digits (cut to six), and a `Z` or no
+    zone (read as UTC). Other offsets give null.
     """
     shape = r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d+)?Z?$"
     fraction = (text.re_extract(shape, 3).fill_null("") + "000000").substr(0, 7)

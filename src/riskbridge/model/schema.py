@@ -1,7 +1,7 @@
 """Tables as data: the one place that names every column that travels between stages.
 
-Types are spelled as Ibis spells them (`string`, `int64`, `float64`, `boolean`, `timestamp('UTC', 6)`, `array<string>`), so
-that a table's schema can be made for any engine. Standard library only.
+Types are spelled as Ibis spells them (`string`, `int64`, `float64`, `boolean`, `timestamp('UTC', 6)`, `array<string>`),
+so that a table's schema can be made for any engine. Standard library only.
 """
 
 from __future__ import annotations
