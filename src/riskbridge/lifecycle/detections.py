@@ -1,0 +1,190 @@
+"""The difference between what a run saw and what is stored: new versions of detections, and nothing for the unchanged.
+
+| stored | seen | the run may close | new version                                                        |
+| ------ | ---- | ----------------- | ------------------------------------------------------------------ |
+| none   | yes  | any               | open, change `new`                                                 |
+| open   | yes  | any               | none; `changed` when an attribute differs; `confirmed` when it had |
+|        |      |                   | been out of sight                                                  |
+| closed | yes  | any               | open, change `reopened`                                            |
+| open   | no   | yes               | closed with a reason, change `closed`                              |
+| open   | no   | no                | open, last sighting written down, change `unseen` (once)           |
+| closed | no   | any               | none                                                               |
+
+A detection that the connector's newest run confirmed carries no `last_found_at`: that run's time is its last
+sighting. So an unchanged estate is compared, not rewritten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.model.target import DETECTION
+
+IDENTITY = ("detection_id", "source_asset_id", "connector_id")
+LIFE = (
+    "state",
+    "first_found_at",
+    "first_run",
+    "last_found_at",
+    "closed_at",
+    "close_reason",
+    "reopened_at",
+    "reopened_run",
+)
+VALIDITY = ("valid_from_run", "valid_to_run")
+ATTRIBUTES = tuple(n for n in DETECTION.names if n not in (*IDENTITY, *LIFE, *VALIDITY))
+"""Columns that may change while a detection stays the same detection."""
+
+COLUMNS = tuple(n for n in DETECTION.names if n not in VALIDITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """When and with what right a run looked.
+
+    Attributes:
+        run: The run's number.
+        observed_at: The time of all its sightings, UTC.
+        previous_at: The time of the connector's newest published run, UTC; None before the first.
+    """
+
+    run: int
+    observed_at: datetime
+    previous_at: datetime | None
+
+
+def diff_seen(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of detections that were seen and are new, changed, confirmed or reopened.
+
+    Args:
+        seen: One row a detection: the columns of DETECTION but those of its life and validity.
+        current: The connector's current rows of DETECTION.
+        sighting: When the run looked.
+
+    Returns:
+        The columns of DETECTION but validity, and `change`, `was_asset_id` (null when new).
+    """
+    stored = current.select(
+        "detection_id",
+        *(current[n].name(f"was_{n}") for n in ATTRIBUTES),
+        *(current[n].name(f"was_{n}") for n in LIFE),
+    )
+    both = seen.left_join(stored, "detection_id").drop("detection_id_right")
+    at = ibis.literal(sighting.observed_at, "timestamp('UTC', 6)")
+    run = ibis.literal(sighting.run, "int64")
+    is_new = both.was_state.isnull()
+    is_back = both.was_state == "closed"
+    is_changed = ibis.or_(*(~both[n].identical_to(both[f"was_{n}"]) for n in ATTRIBUTES))
+    change = ibis.cases(
+        (is_new, "new"),
+        (is_back, "reopened"),
+        (is_changed, "changed"),
+        (both.was_last_found_at.notnull(), "confirmed"),
+        else_="same",
+    )
+    versions = both.mutate(
+        change=change,
+        state=ibis.literal("open"),
+        first_found_at=both.was_first_found_at.coalesce(at),
+        first_run=both.was_first_run.coalesce(run),
+        last_found_at=ibis.null("timestamp('UTC', 6)"),
+        closed_at=ibis.null("timestamp('UTC', 6)"),
+        close_reason=ibis.null("string"),
+        reopened_at=ibis.ifelse(is_back, at, both.was_reopened_at),
+        reopened_run=ibis.ifelse(is_back, run, both.was_reopened_run),
+    )
+    return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_asset_id")
+
+
+def diff_missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of open detections that a run which may not close did not see: their last sighting is written down.
+
+    Returns:
+        The columns of DETECTION but validity, and `change` (`unseen`); only rows that had no last sighting yet.
+    """
+    missing = _missing(seen, current)
+    missing = missing.filter(missing.last_found_at.isnull())
+    return missing.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
+
+
+def diff_closed(seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of open detections that a complete run of the same scope did not see: closed, with the reason.
+
+    Reasons, first match wins: `device-removed` (the device is gone from the source's list), `device-silent` (its sensor
+    is inactive), `version-changed` (another version of the product is on the device now), `kb-installed` (no row of the
+    device asks for the fixing KB any more), else `unexplained`.
+
+    Args:
+        seen: One row a detection, as in `diff_seen`.
+        current: The connector's current rows of DETECTION.
+        devices: Devices of this run: `source_asset_id`, `health_status`.
+        sighting: When the run looked.
+
+    Returns:
+        The columns of DETECTION but validity, and `change` (`closed`), `evidence` (text).
+    """
+    missing = _missing(seen, current)
+    devices = devices.select(_device="source_asset_id", health_status="health_status")
+    versions = (
+        seen.group_by(_device="source_asset_id", _vendor="product_vendor", _product="product_name")
+        .agg(now_version=seen.product_version.min())
+        .select("_device", "_vendor", "_product", "now_version")
+    )
+    wanted = (
+        seen.filter(seen.fixing_kb.notnull())
+        .select(_device="source_asset_id", _kb="fixing_kb")
+        .distinct()
+        .mutate(is_kb_wanted=ibis.literal(value=True))
+    )
+    rows = missing.left_join(devices, missing.source_asset_id == devices["_device"])
+    return _with_reason(rows, versions, wanted, sighting)
+
+
+def _with_reason(rows: ir.Table, versions: ir.Table, wanted: ir.Table, sighting: Sighting) -> ir.Table:
+    rows = rows.rename(known_device="_device")
+    rows = rows.left_join(
+        versions,
+        [
+            rows.source_asset_id == versions["_device"],
+            rows.product_vendor == versions["_vendor"],
+            rows.product_name == versions["_product"],
+        ],
+    ).drop("_device", "_vendor", "_product")
+    rows = rows.left_join(wanted, [rows.source_asset_id == wanted["_device"], rows.fixing_kb == wanted["_kb"]])
+    reason = ibis.cases(
+        (rows.known_device.isnull(), "device-removed"),
+        (rows.health_status == "Inactive", "device-silent"),
+        (rows.now_version.notnull() & (rows.now_version != rows.product_version), "version-changed"),
+        (rows.fixing_kb.notnull() & rows.is_kb_wanted.isnull(), "kb-installed"),
+        else_="unexplained",
+    )
+    rows = rows.mutate(close_reason=reason)
+    evidence = ibis.cases(
+        (rows.close_reason == "device-removed", "the device is not in the source's list any more"),
+        (rows.close_reason == "device-silent", "the device's sensor is inactive"),
+        (rows.close_reason == "version-changed", ibis.literal("version on the device now: ") + rows.now_version),
+        (rows.close_reason == "kb-installed", ibis.literal("no row of the device asks for KB") + rows.fixing_kb),
+        else_="a complete reading of the same scope did not report it",
+    )
+    return rows.mutate(
+        evidence=evidence,
+        state=ibis.literal("closed"),
+        last_found_at=rows.last_found_at.coalesce(_previous(sighting)),
+        closed_at=ibis.literal(sighting.observed_at, "timestamp('UTC', 6)"),
+        change=ibis.literal("closed"),
+    ).select(*COLUMNS, "change", "evidence")
+
+
+def _missing(seen: ir.Table, current: ir.Table) -> ir.Table:
+    is_open = current.filter(current.state == "open")
+    return is_open.anti_join(seen, "detection_id")
+
+
+def _previous(sighting: Sighting) -> ir.TimestampValue:
+    if sighting.previous_at is None:
+        return ibis.null("timestamp('UTC', 6)")
+    return ibis.literal(sighting.previous_at, "timestamp('UTC', 6)")

@@ -1,0 +1,157 @@
+"""Findings as the sum of their detections, and the events that tell their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.forms import hash_id
+from riskbridge.model.target import EVENT, FINDING
+
+_AT = "timestamp('UTC', 6)"
+ROLLED_UP = tuple(
+    n
+    for n in FINDING.names
+    if n not in ("reopened_at", "reopened_run", "qds", "score_key", "valid_from_run", "valid_to_run")
+)
+COLUMNS = tuple(n for n in FINDING.names if n not in ("valid_from_run", "valid_to_run"))
+VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "product_version", "fixing_kb", "title")
+"""Columns whose change is told as a `changed` event."""
+
+
+def roll_up(detections: ir.Table) -> ir.Table:
+    """One row a finding from the current detections behind it.
+
+    The open detection with the smallest id, else the closed one with the smallest id, speaks for title, product, KB and
+    closing reason. A finding is open while any detection is.
+
+    Args:
+        detections: Current rows of DETECTION, all those of the findings concerned, with `severity` (1 to 5) added.
+
+    Returns:
+        The columns `ROLLED_UP` of FINDING.
+    """
+    is_open = detections.state == "open"
+    sums = detections.group_by("finding_id").agg(
+        speaker_open=detections.detection_id.min(where=is_open),
+        speaker_any=detections.detection_id.min(),
+        open_detections=is_open.sum(),
+        first_found=detections.first_found_at.min(),
+        first=detections.first_run.min(),
+        confirmed=(is_open & detections.last_found_at.isnull()).sum(),
+        last_found=detections.last_found_at.max(),
+        closed=detections.closed_at.max(),
+        worst_open=detections.severity.max(where=is_open),
+        worst_any=detections.severity.max(),
+        worst_word_open=detections.finding_severity.argmax(detections.severity, where=is_open),
+        worst_word_any=detections.finding_severity.argmax(detections.severity),
+    )
+    sums = sums.mutate(speaker=sums.speaker_open.coalesce(sums.speaker_any)).rename(of="finding_id")
+    rows = detections.join(sums, detections.detection_id == sums.speaker)
+    is_fixed = rows.open_detections == 0
+    return rows.select(
+        finding_id=rows.finding_id,
+        asset_id=rows.asset_id,
+        connector_id=rows.connector_id,
+        category=rows.category,
+        cve_id=rows.cve_id,
+        vendor_finding_id=rows.vendor_finding_id,
+        title=rows.finding_name,
+        product_vendor=rows.product_vendor,
+        product_name=rows.product_name,
+        product_version=rows.product_version,
+        source_severity=rows.worst_word_open.coalesce(rows.worst_word_any),
+        severity=rows.worst_open.coalesce(rows.worst_any).cast("int64"),
+        fixing_kb=rows.fixing_kb,
+        open_detections=rows.open_detections.cast("int64"),
+        state=ibis.ifelse(is_fixed, "fixed", "open"),
+        first_found_at=rows.first_found,
+        first_run=rows.first,
+        last_found_at=ibis.ifelse(rows.confirmed > 0, ibis.null(_AT), rows.last_found),
+        fixed_at=ibis.ifelse(is_fixed, rows.closed, ibis.null(_AT)),
+        fix_reason=ibis.ifelse(is_fixed, rows.close_reason, ibis.null("string")),
+    ).select(*ROLLED_UP)
+
+
+def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: datetime) -> ir.Table:
+    """Findings with the dates of their return, and what changed against the stored ones; the unchanged are left out.
+
+    Args:
+        rolled_up: The columns `ROLLED_UP`, with `qds` and `score_key`.
+        current: Current rows of FINDING.
+        run: The run's number.
+        observed_at: The run's time, UTC.
+
+    Returns:
+        The columns of FINDING but validity, with `change` (`found`, `reopened`, `fixed`, `changed`, `rescored`, or
+        `dated` when only dates or counts moved) and `was_qds`, `was_severity`.
+    """
+    compared = ("state", "qds", "open_detections", "last_found_at", "asset_id", "score_key", *VISIBLE)
+    stored = current.select(
+        "finding_id",
+        *(current[n].name(f"was_{n}") for n in compared),
+        was_reopened_at="reopened_at",
+        was_reopened_run="reopened_run",
+        is_stored=ibis.literal(value=True),
+    )
+    both = rolled_up.left_join(stored, "finding_id").drop("finding_id_right")
+    is_back = (both.was_state == "fixed") & (both.state == "open")
+    change = ibis.cases(
+        (both.is_stored.isnull(), "found"),
+        (is_back, "reopened"),
+        ((both.was_state == "open") & (both.state == "fixed"), "fixed"),
+        (_differs(both, VISIBLE), "changed"),
+        (both.qds != both.was_qds, "rescored"),
+        (_differs(both, compared), "dated"),
+        else_="same",
+    )
+    versions = both.mutate(
+        change=change,
+        reopened_at=ibis.ifelse(is_back, ibis.literal(observed_at, _AT), both.was_reopened_at),
+        reopened_run=ibis.ifelse(is_back, ibis.literal(run, "int64"), both.was_reopened_run),
+    )
+    return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_qds", "was_severity")
+
+
+def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, observed_at: datetime) -> ir.Table:
+    """The events of followed findings: one each, with the reason and the evidence of a closing.
+
+    Args:
+        followed: What `follow` gave.
+        closings: Closed detections of this run with `finding_id` and `evidence`; None when there are none.
+        run: The run's number.
+        observed_at: The run's time, UTC.
+
+    Returns:
+        EVENT rows without `run`.
+    """
+    rows = followed.filter(followed.change != "dated")
+    moved = ibis.literal("QDS ") + rows.was_qds.cast("string").fill_null("") + " to " + rows.qds.cast("string")
+    detail = ibis.cases(
+        (rows.change == "rescored", moved),
+        (
+            rows.change == "changed",
+            ibis.literal("severity ") + rows.was_severity.cast("string") + " to " + rows.severity.cast("string"),
+        ),
+        else_=ibis.null("string"),
+    )
+    rows = rows.mutate(detail=detail)
+    if closings is not None:
+        evidence = closings.group_by(closed_finding="finding_id").agg(evidence=closings.evidence.min())
+        rows = rows.left_join(evidence, [rows.finding_id == evidence.closed_finding, rows.change == "fixed"])
+        rows = rows.mutate(detail=rows.evidence.coalesce(rows.detail))
+    return rows.select(
+        event_id=hash_id(str(run), rows.change, rows.finding_id),
+        at=ibis.literal(observed_at, _AT),
+        kind=rows.change,
+        subject_id=rows.finding_id,
+        asset_id=rows.asset_id,
+        reason=ibis.ifelse(rows.change == "fixed", rows.fix_reason, ibis.null("string")),
+        detail=rows.detail,
+    ).select(*(n for n in EVENT.names if n != "run"))
+
+
+def _differs(both: ir.Table, columns: tuple[str, ...]) -> ir.BooleanValue:
+    return ibis.or_(*(~both[n].identical_to(both[f"was_{n}"]) for n in columns))

@@ -1,0 +1,174 @@
+"""The engine that executes the stages' expressions: DuckDB in this process, over one file.
+
+Stages never see it; the pipeline hands them Ibis tables made here. Temporary tables live beside the warehouse and
+vanish with the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from riskbridge.errors import ConfigError, FatalError, RetryableError
+
+
+class DuckDBEngine:
+    """One connection to a DuckDB file, with bounded memory, UTC as its time zone and Ibis on top.
+
+    Args:
+        path: The database file; made when missing.
+        memory_limit_mib: What DuckDB may hold before it spills to disk.
+        threads: Worker threads.
+        is_read_only: Open for reading alone; the file must exist.
+
+    Raises:
+        RetryableError: `warehouse.in-use`: another process has the file open.
+        ConfigError: `warehouse.unreadable`: the file is no DuckDB file of a version this release reads.
+    """
+
+    def __init__(
+        self, path: Path, *, memory_limit_mib: int = 1024, threads: int = 2, is_read_only: bool = False
+    ) -> None:
+        self.path = path
+        self._numbers = count()
+        try:
+            self.connection = duckdb.connect(str(path), read_only=is_read_only)
+        except duckdb.IOException as error:
+            raise _cannot_open(path, error) from error
+        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute(f"SET memory_limit = '{memory_limit_mib}MiB'")
+        self.connection.execute(f"SET threads = {threads}")
+        self.connection.execute("SET preserve_insertion_order = false")
+        self.connection.execute("SET checkpoint_threshold = '256MiB'")
+        self.connection.execute("SET enable_progress_bar = false")
+        self.backend: Any = ibis.duckdb.from_connection(self.connection)
+
+    def close(self) -> None:
+        """Close the connection; temporary tables are gone."""
+        self.connection.close()
+
+    def table(self, name: str) -> ir.Table:
+        """A stored table by name."""
+        return self.backend.table(name)
+
+    def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
+        """Compute a table expression once and give the temporary table that holds its rows."""
+        name = f"tmp_{name or 'step'}_{next(self._numbers)}"
+        self.execute(f'CREATE TEMP TABLE "{name}" AS {self.sql(expression)}')
+        return self.backend.table(name)
+
+    def append(self, name: str, expression: ir.Table) -> None:
+        """Insert an expression's rows into a table, by column name."""
+        self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression)}')
+
+    def drop(self, *tables: ir.Table) -> None:
+        """Forget temporary tables, to give their memory back."""
+        for table in tables:
+            self.execute(f'DROP TABLE IF EXISTS "{table.get_name()}"')
+
+    def empty(self, types: Mapping[str, str]) -> ir.Table:
+        """A table with those columns and no row."""
+        return self.from_arrow(ibis.schema(dict(types)).to_pyarrow().empty_table(), types)
+
+    def from_arrow(self, rows: pa.Table, types: Mapping[str, str]) -> ir.Table:
+        """A temporary table of Arrow rows, with exactly the named columns and types."""
+        name = f"tmp_arrow_{next(self._numbers)}"
+        schema = ibis.schema(dict(types)).to_pyarrow()
+        self.connection.register("arrow_rows", rows.select(schema.names).cast(schema))
+        try:
+            self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM arrow_rows')
+        finally:
+            self.connection.unregister("arrow_rows")
+        return self.backend.table(name)
+
+    def read_parquet(self, files: Sequence[Path], types: Mapping[str, str]) -> ir.Table:
+        """The rows of Parquet files as one lazy table; with no file, an empty one of those types."""
+        if not files:
+            return self.empty(types)
+        name = f"tmp_parquet_{next(self._numbers)}"
+        listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
+        self.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')
+        return self.backend.table(name)
+
+    def rows(self, expression: ir.Table) -> pa.Table:
+        """The rows of an expression as Arrow."""
+        return self.execute(self.sql(expression)).to_arrow_table()
+
+    def records(self, expression: ir.Table) -> list[dict[str, Any]]:
+        """The rows of a small expression as dictionaries."""
+        found: list[dict[str, Any]] = self.rows(expression).to_pylist()
+        return found
+
+    def scalar(self, expression: ir.Scalar) -> Any:
+        """The value of a scalar expression."""
+        return self.rows(expression.as_table()).column(0)[0].as_py()
+
+    def sql(self, expression: ir.Table) -> str:
+        """The engine's SQL for an expression."""
+        return str(ibis.to_sql(expression, dialect="duckdb"))
+
+    def execute(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so."""
+        try:
+            return self.connection.execute(sql, parameters)
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise _cannot_run(self.path, error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is seen at once or not at all."""
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # After a failed COMMIT DuckDB has rolled back already and a second ROLLBACK is an error of its own.
+            with _quietly():
+                self.connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error:
+        return
+
+
+def _cannot_open(path: Path, error: duckdb.IOException) -> RetryableError | ConfigError:
+    text = str(error)
+    if "lock" in text.lower():
+        return RetryableError(
+            f"The warehouse {path} is in use by another process.",
+            code="warehouse.in-use",
+            remedy="Wait until the run that uses it has ended, or choose another --home.",
+        )
+    return ConfigError(
+        f"The warehouse {path} cannot be opened: {text.splitlines()[0]}",
+        code="warehouse.unreadable",
+        remedy="Check that the file is whole and readable, or restore it from a backup. It was not changed.",
+    )
+
+
+def _cannot_run(path: Path, error: Exception) -> FatalError:
+    text = str(error).splitlines()[0]
+    if isinstance(error, duckdb.OutOfMemoryException) and "disk" not in text.lower():
+        return FatalError(
+            f"The computation needs more memory than it may use: {text}.",
+            code="engine.out-of-memory",
+            remedy="Raise RISKBRIDGE_MEMORY_LIMIT_MIB. Nothing stored was changed.",
+        )
+    return FatalError(
+        f"The warehouse beside {path} cannot be written: {text}.",
+        code="engine.disk",
+        remedy="Free disk space in the home directory and run again. Nothing stored was changed.",
+    )

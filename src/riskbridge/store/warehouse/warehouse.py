@@ -1,0 +1,186 @@
+"""Reading the warehouse's current state and publishing a run's changes to it.
+
+Every versioned table keeps `valid_from_run` and `valid_to_run`; a row is current while `valid_to_run` is null.
+Publishing closes the versions that were replaced and inserts the new ones, so an unchanged estate is not rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.model.schema import Table
+from riskbridge.model.target import (
+    ASSET,
+    ASSET_LINK,
+    CVE,
+    CVE_SCORE,
+    DETECTION,
+    EVENT,
+    FINDING,
+    RUN,
+    RUN_REJECT,
+    SOURCE_ASSET,
+    WAREHOUSE,
+)
+from riskbridge.store.engine import DuckDBEngine
+
+SCHEMA_VERSION = 1
+
+_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, FINDING)
+_REPLACED = (CVE, CVE_SCORE)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """What the warehouse keeps of a run; `observed_at` is the UTC time that all its sightings carry."""
+
+    run_id: str
+    connector_id: str
+    connector_name: str
+    observed_at: datetime
+    published_at: datetime
+    is_complete: bool
+    scope_hash: str
+    map_version: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a run changes: new versions by versioned table, new contents of small tables, and rows to append.
+
+    Attributes:
+        versions: Rows to write by table, without validity columns; each replaces the current version with its key.
+        withdrawn: Keys whose current version ends with nothing in its place, by table.
+        contents: The whole new contents of `cve` and `cve_score`, where they changed.
+        events: EVENT rows without `run`.
+        rejects: REJECT rows.
+    """
+
+    versions: dict[str, ir.Table] = field(default_factory=dict)
+    withdrawn: dict[str, ir.Table] = field(default_factory=dict)
+    contents: dict[str, ir.Table] = field(default_factory=dict)
+    events: list[ir.Table] = field(default_factory=list)
+    rejects: list[ir.Table] = field(default_factory=list)
+
+
+class Warehouse:
+    """The tables of one DuckDB file. One process writes; `publish` is the only writer."""
+
+    def __init__(self, engine: DuckDBEngine) -> None:
+        self.engine = engine
+
+    def ensure_schema(self) -> None:
+        """Every table of the warehouse exists; those that do are left alone."""
+        self.engine.execute("CREATE TABLE IF NOT EXISTS riskbridge_schema (version INTEGER NOT NULL)")
+        self.engine.execute(
+            f"INSERT INTO riskbridge_schema SELECT {SCHEMA_VERSION} WHERE NOT EXISTS (FROM riskbridge_schema)"
+        )
+        for table in WAREHOUSE:
+            columns = ", ".join(f'"{c.name}" {_duckdb_type(c.type)}' for c in table)
+            self.engine.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
+
+    def current(self, table: Table) -> ir.Table:
+        """The current rows of a table, without the validity columns where it has them."""
+        rows = self.engine.table(table.name)
+        if "valid_to_run" not in table.names:
+            return rows
+        return rows.filter(rows.valid_to_run.isnull()).drop("valid_from_run", "valid_to_run")
+
+    def table(self, table: Table) -> ir.Table:
+        """All rows of a table, past versions included."""
+        return self.engine.table(table.name)
+
+    def last_run(self) -> int:
+        """The number of the newest published run; 0 before the first."""
+        found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run"').fetchone()
+        return int(found[0]) if found else 0
+
+    def find_run(self, run_id: str) -> int | None:
+        """The run number under which a run was published; None when it was not."""
+        found = self.engine.execute('SELECT "run" FROM "run" WHERE run_id = ?', [run_id]).fetchone()
+        return int(found[0]) if found else None
+
+    def last_scope(self, connector_id: str) -> str | None:
+        """The scope hash of the connector's newest published run; None before the first."""
+        found = self.engine.execute(
+            'SELECT scope_hash FROM "run" WHERE connector_id = ? ORDER BY "run" DESC LIMIT 1', [connector_id]
+        ).fetchone()
+        return str(found[0]) if found else None
+
+    def publish(
+        self, run: int, published: PublishedRun, changes: Changes, *, is_written: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Write a run's changes in one transaction; a reader sees the state before or after.
+
+        Publishing a `run_id` that is there already changes nothing, so a resumed run may call it again. `is_written` is
+        told each table's name as it is done.
+        """
+        if self.find_run(published.run_id) is not None:
+            return
+        with self.engine.transaction():
+            for table in _VERSIONED:
+                self._replace_versions(table, run, changes.versions, changes.withdrawn)
+                is_written(table.name)
+            for table in _REPLACED:
+                if table.name in changes.contents:
+                    self.engine.execute(f'DELETE FROM "{table.name}"')
+                    self.engine.append(table.name, changes.contents[table.name].select(*table.names))
+            for events in changes.events:
+                self.engine.append(EVENT.name, events.mutate(run=_int(run)).select(*EVENT.names))
+            for rejects in changes.rejects:
+                self.engine.append(RUN_REJECT.name, rejects.mutate(run=_int(run)).select(*RUN_REJECT.names))
+            self._insert_run(run, published)
+            is_written(EVENT.name)
+
+    def _replace_versions(
+        self, table: Table, run: int, versions: Mapping[str, ir.Table], withdrawn: Mapping[str, ir.Table]
+    ) -> None:
+        key = table.key[0]
+        has_rows = self.engine.execute(f'SELECT count(*) > 0 FROM "{table.name}"').fetchone()
+        for rows in (versions.get(table.name), withdrawn.get(table.name)):
+            if rows is not None and has_rows and has_rows[0]:
+                self.engine.execute(
+                    f'UPDATE "{table.name}" SET valid_to_run = {run} '
+                    f'WHERE valid_to_run IS NULL AND "{key}" IN ({self.engine.sql(rows.select(key))})'
+                )
+        if table.name in versions:
+            rows = versions[table.name].mutate(valid_from_run=_int(run))
+            self.engine.append(table.name, rows.select(*(n for n in table.names if n != "valid_to_run")))
+
+    def _insert_run(self, run: int, published: PublishedRun) -> None:
+        values = {
+            "run": run,
+            "run_id": published.run_id,
+            "connector_id": published.connector_id,
+            "connector_name": published.connector_name,
+            "observed_at": published.observed_at,
+            "published_at": published.published_at,
+            "is_complete": published.is_complete,
+            "scope_hash": published.scope_hash,
+            "map_version": published.map_version,
+        }
+        names = ", ".join(f'"{n}"' for n in RUN.names)
+        marks = ", ".join("?" for _ in RUN.names)
+        self.engine.execute(f'INSERT INTO "run" ({names}) VALUES ({marks})', [values[n] for n in RUN.names])
+
+
+def _int(number: int) -> ir.IntegerScalar:
+    return ibis.literal(number, "int64")
+
+
+def _duckdb_type(ibis_type: str) -> str:
+    names = {
+        "string": "VARCHAR",
+        "int64": "BIGINT",
+        "float64": "DOUBLE",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
+        "timestamp('UTC', 6)": "TIMESTAMPTZ",
+        "array<string>": "VARCHAR[]",
+    }
+    return names[ibis_type]
