@@ -1,0 +1,46 @@
+"""How a run tells where it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+
+class Phase(StrEnum):
+    """The phases of a run, in order."""
+
+    TEST = "test"
+    MACHINES = "machines"
+    FINDINGS = "findings"
+    CATALOGUE = "catalogue"
+    MAP = "map"
+    IDENTIFY = "identify"
+    LIFECYCLE = "lifecycle"
+    SCORE = "score"
+    PUBLISH = "publish"
+
+
+class Progress(Protocol):
+    """Told of each phase as it begins, advances and ends. Called from the thread that runs the pipeline."""
+
+    def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
+        """A phase has begun; `expected_rows` is None where nobody can know."""
+
+    def advance(self, phase: Phase, rows: int) -> None:
+        """So many more rows of the phase are done."""
+
+    def end(self, phase: Phase) -> None:
+        """The phase is done."""
+
+
+class NoProgress:
+    """Tells nobody."""
+
+    def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
+        """Nothing."""
+
+    def advance(self, phase: Phase, rows: int) -> None:
+        """Nothing."""
+
+    def end(self, phase: Phase) -> None:
+        """Nothing."""

@@ -1,0 +1,286 @@
+"""What a run changes: links, assets, detections, findings, scores and events, computed from what it read and what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.enrich.facts import combine
+from riskbridge.forms import hash_id
+from riskbridge.identity.match import identify
+from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
+from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen
+from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, follow, roll_up
+from riskbridge.lifecycle.keys import finding_id
+from riskbridge.model.target import ASSET, ASSET_LINK, CVE, DETECTION, EVENT, FINDING, SOURCE_ASSET
+from riskbridge.pipeline.mapping import Keyed, key_detections
+from riskbridge.score.qds import score_cves, score_key, severity_number
+from riskbridge.score.settings import ScoreSettings
+from riskbridge.score.trurisk import score_assets
+from riskbridge.store.engine import DuckDBEngine
+from riskbridge.store.warehouse.warehouse import Changes, Warehouse
+
+DEFAULT_ACS = 2
+_AT = "timestamp('UTC', 6)"
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """Facts of CVEs from outside Defender: KEV and EPSS tables as `enrich` takes them; None where there is no feed."""
+
+    kev: ir.Table | None = None
+    epss: ir.Table | None = None
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """A run's computation, step by step; each method is one phase and leaves its results for the next.
+
+    Attributes:
+        engine: Executes the stages.
+        warehouse: What is stored.
+        connector_id: The connector that was read.
+        source_names: `connector_id` to the inventory source's name.
+        sighting: When the run looked.
+        settings: Formulas' settings.
+        changes: What is to be published.
+        counts: Numbers for the run's record.
+    """
+
+    engine: DuckDBEngine
+    warehouse: Warehouse
+    connector_id: str
+    source_names: dict[str, str]
+    sighting: Sighting
+    settings: ScoreSettings
+    changes: Changes = field(default_factory=Changes)
+    counts: dict[str, int] = field(default_factory=dict)
+    _assets: ir.Table | None = None
+    _links: ir.Table | None = None
+    _devices: ir.Table | None = None
+
+    def identify(self, devices: Keyed) -> None:
+        """Put source records together to assets; links and assets are ready for the phases after."""
+        engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
+        rows = devices.records
+        self._devices = rows
+        fresh = rows.anti_join(stored, [rows.source_asset_id == stored.source_asset_id, _same_content(rows, stored)])
+        self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
+        records = engine.materialise(stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records")
+        old_links = self.warehouse.current(ASSET_LINK)
+        names = ibis.memtable(
+            {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
+        )
+        plan = identify(
+            records,
+            old_links.select("source_asset_id", "asset_id"),
+            BUILT_IN_RULES,
+            engine.materialise,
+            source_names=names,
+        )
+        links = engine.materialise(plan.links, "links")
+        same = [links[n].identical_to(old_links[n]) for n in ("source_asset_id", "asset_id", "rule", "matched_on")]
+        self.changes.versions[ASSET_LINK.name] = engine.materialise(links.anti_join(old_links, same), "link_versions")
+        keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
+        self._links = engine.materialise(keys.join(links.select("source_asset_id", "asset_id"), "source_asset_id"), "keys")
+        self._assets = engine.materialise(plan.assets, "assets")
+        self.changes.rejects += devices.rejects
+        self.counts["devices"] = engine.scalar(rows.count())
+        self.counts["assets"] = engine.scalar(self._assets.count())
+
+    def sight(self, drafts: ir.Table) -> ir.Table:
+        """Key the findings that were read; gives one row a detection."""
+        keyed = key_detections(self.engine, drafts, _known(self._links), self.connector_id)
+        self.changes.rejects += keyed.rejects
+        self.counts["detections"] = self.engine.scalar(keyed.records.count())
+        return keyed.records
+
+    def open_detections(self) -> int:
+        """How many detections of the connector are stored as open."""
+        current = self._current_detections()
+        return int(self.engine.scalar((current.state == "open").sum().fill_null(0)))
+
+    def diff(self, seen: ir.Table, *, may_close: bool) -> ir.Table:
+        """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
+        engine = self.engine
+        current = self._current_detections()
+        is_first = engine.scalar(current.count()) == 0
+        touched = diff_seen(seen, current, self.sighting).drop("was_asset_id")
+        parts = [touched.mutate(evidence=ibis.null("string"))]
+        if not is_first and may_close:
+            parts.append(diff_closed(seen, current, _known(self._devices), self.sighting))
+        elif not is_first:
+            parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=ibis.null("string")))
+        columns = (*DETECTION_COLUMNS, "change", "evidence")
+        if not is_first:
+            parts.append(self._moved(current, columns))
+        versions = engine.materialise(ibis.union(*[p.select(*columns) for p in parts]) if len(parts) > 1 else parts[0].select(*columns), "detection")
+        if not is_first:
+            versions = self._latest_of_each(versions)
+        self.changes.versions[DETECTION.name] = versions
+        for kind, number in self._tally(versions):
+            self.counts[f"detections_{kind}"] = number
+        return versions
+
+    def _moved(self, current: ir.Table, columns: tuple[str, ...]) -> ir.Table:
+        links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
+        moved = current.join(links, "source_asset_id")
+        moved = moved.filter(moved.asset_id != moved.now_asset_id)
+        moved = moved.mutate(asset_id=moved.now_asset_id)
+        moved = moved.mutate(finding_id=finding_id(moved), change=ibis.literal("moved"), evidence=ibis.null("string"))
+        return moved.select(*columns)
+
+    def _latest_of_each(self, versions: ir.Table) -> ir.Table:
+        moved = versions.filter(versions.change == "moved")
+        if self.engine.scalar(moved.count()) == 0:
+            return versions
+        others = versions.filter(versions.change != "moved")
+        links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
+        relinked = others.join(links, "source_asset_id").mutate(asset_id=lambda t: t.now_asset_id)
+        relinked = relinked.mutate(finding_id=finding_id(relinked)).select(*versions.columns)
+        return self.engine.materialise(relinked.union(moved.anti_join(others, "detection_id")), "detection")
+
+    def enrich(self, catalogue: ir.Table | None, feeds: Feeds) -> None:
+        """Bring together what is known of every CVE in the estate."""
+        stored = self.warehouse.table(CVE)
+        versions = self.changes.versions[DETECTION.name]
+        everywhere = versions.select(cve_id=versions.cve_id).union(stored.select("cve_id"))
+        known = everywhere.filter(everywhere.cve_id.notnull()).distinct()
+        if catalogue is None:
+            catalogue = stored.filter(stored.sources.contains("defender")).select(*combine_columns())
+        facts = combine(catalogue, feeds.kev, feeds.epss, known)
+        self.changes.contents[CVE.name] = self.engine.materialise(facts, "cve")
+        self.counts["cves"] = self.engine.scalar(known.count())
+
+    def score(self, versions: ir.Table) -> None:
+        """Roll detections up to findings, score both levels, and write the events."""
+        engine = self.engine
+        findings = self.warehouse.current(FINDING)
+        is_first = engine.scalar(findings.count()) == 0
+        rolled = engine.materialise(self._rolled_up(versions, is_first=is_first), "rolled")
+        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity))
+        keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
+        if not is_first:
+            keys = keys.union(findings.select("score_key", "cve_id", severity_word="source_severity"))
+        keys = keys.group_by("score_key").agg(cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max())
+        scores = engine.materialise(
+            score_cves(keys, self.changes.contents[CVE.name], self.settings, self._today()), "cve_score"
+        )
+        self.changes.contents["cve_score"] = scores
+        scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
+        if not is_first:
+            scored = scored.union(self._rescored(findings, rolled, scores))
+        followed = engine.materialise(
+            follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at), "finding"
+        )
+        self.changes.versions[FINDING.name] = followed
+        if not is_first:
+            self._withdraw(versions, findings, rolled)
+        closings = versions.filter(versions.change == "closed")
+        has_closings = not is_first and engine.scalar(closings.count()) > 0
+        self.changes.events.append(
+            finding_events(
+                followed,
+                closings if has_closings else None,
+                run=self.sighting.run,
+                observed_at=self.sighting.observed_at,
+            )
+        )
+        for kind, number in self._tally(followed):
+            self.counts[f"findings_{kind}"] = number
+        self._score_assets(findings, followed, is_first=is_first)
+
+    def _rolled_up(self, versions: ir.Table, *, is_first: bool) -> ir.Table:
+        if is_first:
+            return roll_up(versions.mutate(severity=severity_number(versions.finding_severity)))
+        stored = self.warehouse.current(DETECTION)
+        stored_of_touched = stored.semi_join(versions, "detection_id")
+        concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
+        kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
+        after = kept.select(*DETECTION_COLUMNS).union(versions.select(*DETECTION_COLUMNS))
+        return roll_up(after.mutate(severity=severity_number(after.finding_severity)))
+
+    def _rescored(self, findings: ir.Table, rolled: ir.Table, scores: ir.Table) -> ir.Table:
+        others = findings.anti_join(rolled, "finding_id")
+        others = others.join(scores.select("score_key", now_qds="qds"), "score_key")
+        others = others.filter(others.qds != others.now_qds).mutate(qds=lambda t: t.now_qds)
+        return others.select(*ROLLED_UP, "qds", "score_key")
+
+    def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
+        stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
+        orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
+        self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
+
+    def _score_assets(self, findings: ir.Table, followed: ir.Table, *, is_first: bool) -> None:
+        engine = self.engine
+        after = followed.select("asset_id", "qds", "state", "finding_id")
+        if not is_first:
+            gone = self.changes.withdrawn[FINDING.name]
+            kept = findings.anti_join(followed, "finding_id").anti_join(gone, "finding_id")
+            after = kept.select(*after.columns).union(after)
+        open_findings = after.filter(after.state == "open").select("asset_id", "qds")
+        assets = _known(self._assets)
+        facing = assets.select(
+            "asset_id", acs=ibis.literal(DEFAULT_ACS, "int64"), is_internet_facing=ibis.literal(value=False)
+        )
+        scores = score_assets(open_findings, facing, self.settings)
+        columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]
+        scored = engine.materialise(assets.join(scores, "asset_id").select(*columns), "asset_scored")
+        stored = self.warehouse.current(ASSET)
+        fresh = engine.materialise(scored.anti_join(stored, [_same(scored, stored, columns)]), "asset")
+        self.changes.versions[ASSET.name] = fresh
+        self.changes.withdrawn[ASSET.name] = engine.materialise(
+            stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
+        )
+        self.changes.events.append(self._asset_events(fresh, stored))
+        self.counts["findings"] = engine.scalar(after.count())
+        self.counts["findings_open"] = engine.scalar(open_findings.count())
+
+    def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
+        added = fresh.anti_join(stored, "asset_id")
+        return added.select(
+            event_id=hash_id(str(self.sighting.run), "asset-added", added.asset_id),
+            at=ibis.literal(self.sighting.observed_at, _AT),
+            kind=ibis.literal("asset-added"),
+            subject_id=added.asset_id,
+            asset_id=added.asset_id,
+            reason=ibis.null("string"),
+            detail=added.asset_name,
+        ).select(*(n for n in EVENT.names if n != "run"))
+
+    def _current_detections(self) -> ir.Table:
+        rows = self.warehouse.current(DETECTION)
+        return rows.filter(rows.connector_id == self.connector_id)
+
+    def _tally(self, rows: ir.Table) -> list[tuple[str, int]]:
+        counted = self.engine.records(rows.group_by("change").agg(number=rows.count()))
+        return [(str(r["change"]), int(r["number"])) for r in counted]
+
+    def _today(self) -> date:
+        at: datetime = self.sighting.observed_at
+        return at.date()
+
+
+def combine_columns() -> tuple[str, ...]:
+    """The columns of a CVE draft, as `enrich` takes them."""
+    from riskbridge.model.target import CVE_DRAFT  # noqa: PLC0415
+
+    return CVE_DRAFT.names
+
+
+def _known(table: ir.Table | None) -> ir.Table:
+    if table is None:
+        raise RuntimeError("the phases of a reconciliation run in order: identify comes first")
+    return table
+
+
+def _same_content(rows: ir.Table, stored: ir.Table) -> ir.BooleanValue:
+    return rows.content_hash == stored.content_hash
+
+
+def _same(rows: ir.Table, stored: ir.Table, columns: list[str]) -> ir.BooleanValue:
+    return ibis.and_(*(rows[n].identical_to(stored[n]) for n in columns))

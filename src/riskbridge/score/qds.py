@@ -1,0 +1,151 @@
+"""QDS 1 to 100 for every CVE and severity word that findings carry, with every factor of the formula beside it.
+
+A finding's score depends on its CVE and on its severity word alone, so scores are computed once for each such pair
+(a `score_key`) and looked up by findings; re-scoring millions of findings is one join.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.forms import lower, round_half_up
+from riskbridge.score.settings import CVSS_MIDPOINTS, QDS_FORMULA, SCORE_MAP_FORMULA, QdsWeights, ScoreMap, ScoreSettings
+
+MATURITY_WORKING = 1.0
+MATURITY_PUBLIC = 0.5
+
+_COLUMNS = (
+    "score_key",
+    "cve_id",
+    "source_severity",
+    "formula",
+    "qds",
+    "basis",
+    "cvss",
+    "cvss_source",
+    "maturity",
+    "epss",
+    "trending",
+    "evidence",
+    "is_enriched",
+)
+
+
+def score_key(cve_id: ir.StringValue, source_severity: ir.StringValue) -> ir.StringValue:
+    """The key of a score: the CVE id, a bar and the severity word in lower case; what is null counts as empty."""
+    return cve_id.fill_null("") + "|" + lower(source_severity.fill_null(""))
+
+
+def assign_score_keys(findings: ir.Table) -> ir.Table:
+    """Findings with `score_key` added; needs `cve_id` and `source_severity`. No join, so millions of rows are cheap."""
+    return findings.mutate(score_key=score_key(findings.cve_id, findings.source_severity))
+
+
+def severity_number(word: ir.StringValue, score_map: ScoreMap) -> ir.IntegerValue:
+    """Severity 1 (lowest) to 5 of a source's word by the score map; the default severity for null and unknown words."""
+    tidy = lower(word.strip())
+    rows = [(row.severity, [v.strip().lower() for v in row.source_values]) for row in score_map.rows]
+    default = ibis.literal(score_map.default_severity, "int64")
+    found = [(tidy.isin(words), ibis.literal(severity, "int64")) for severity, words in rows if words]
+    return ibis.cases(*found, else_=default) if found else default
+
+
+def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
+    """One row of CVE_SCORE for each score key.
+
+    A CVE with evidence of exploitation scores 90 and more; one without scores at most 89 from CVSS and threat. Without
+    any CVSS the midpoint of the severity word's CVSS band stands in (`basis` is `severity`). Without a CVE the score
+    map decides (`score-map`). What nobody told us counts as 0 in the formula and is marked `is_enriched` false.
+
+    Args:
+        keys: `score_key`, `cve_id` (null for findings without), `source_severity` (null when not stated). Rows that
+            differ in the word's letter case alone give one score.
+        cve: The columns of CVE, one row a CVE.
+        settings: Weights and score map.
+        observed_on: The day, UTC, against which *trending* is reckoned.
+
+    Returns:
+        The columns of CVE_SCORE, one row a distinct `score_key`, lazy and in no order.
+    """
+    distinct = keys.group_by("score_key").agg(cve_id=keys.cve_id.min(), source_severity=keys.source_severity.min())
+    facts = cve.select(
+        fact_id="cve_id",
+        fact_severity="source_severity",
+        cvss_known="cvss_score",
+        cvss_told_by="cvss_source",
+        epss_known="epss",
+        is_kev="is_kev",
+        is_ransomware="is_ransomware",
+        kev_added_on="kev_added_on",
+        public_exploit="public_exploit",
+        exploit_verified="exploit_verified",
+        exploit_in_kit="exploit_in_kit",
+        is_told=cve.sources.length() > 0,
+    )
+    rows = _with_factors(distinct.left_join(facts, distinct.cve_id == facts.fact_id), settings, observed_on)
+    return _with_score(rows, settings).select(*_COLUMNS)
+
+
+def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
+    in_kit = rows.exploit_in_kit.fill_null(False)
+    maturity = ibis.cases(
+        (in_kit | rows.exploit_verified.fill_null(False), MATURITY_WORKING),
+        (rows.public_exploit.fill_null(False), MATURITY_PUBLIC),
+        else_=0.0,
+    )
+    age_days = ibis.literal(observed_on, "date").delta(rows.kev_added_on, unit="day")
+    is_trending = rows.is_kev & (age_days >= 0) & (age_days <= settings.qds.trending_days)
+    evidence = (
+        ibis.ifelse(rows.is_kev.fill_null(False), ",kev", "")
+        + ibis.ifelse(rows.is_ransomware.fill_null(False), ",ransomware", "")
+        + ibis.ifelse(in_kit, ",exploit-kit", "")
+    )
+    rows = rows.mutate(
+        maturity=maturity.cast("float64"),
+        epss=rows.epss_known.fill_null(0.0).cast("float64"),
+        trending=ibis.ifelse(is_trending.fill_null(False), 1.0, 0.0).cast("float64"),
+        evidence=evidence.substr(1).nullif(""),
+        is_enriched=rows.is_told.fill_null(False),
+    )
+    basis = ibis.cases(
+        (rows.cve_id.isnull(), "score-map"),
+        (rows.evidence.notnull(), "evidence"),
+        (rows.cvss_known.notnull(), "cvss"),
+        else_="severity",
+    )
+    return rows.mutate(basis=basis)
+
+
+def _with_score(rows: ir.Table, settings: ScoreSettings) -> ir.Table:
+    severity = severity_number(rows.source_severity.coalesce(rows.fact_severity), settings.score_map)
+    midpoint = ibis.cases(*((severity == number, cvss) for number, cvss in CVSS_MIDPOINTS.items()), else_=0.0)
+    mapped = ibis.cases(*((severity == number, settings.score_map.qds(number)) for number in range(1, 6)), else_=1)
+    is_stand_in = rows.basis == "severity"
+    rows = rows.mutate(
+        cvss=ibis.ifelse(is_stand_in, midpoint, rows.cvss_known).cast("float64"),
+        cvss_source=ibis.ifelse(is_stand_in, "severity", rows.cvss_told_by),
+        source_severity=ibis.ifelse(
+            rows.cvss_known.isnull(), rows.source_severity.coalesce(rows.fact_severity), ibis.null("string")
+        ),
+        mapped=mapped.cast("int64"),
+    )
+    computed = round_half_up(_formula(rows, settings.qds))
+    bounded = ibis.cases((computed < 1, 1), (computed > 100, 100), else_=computed).cast("int64")
+    is_mapped = rows.basis == "score-map"
+    return rows.mutate(
+        qds=ibis.ifelse(is_mapped, rows.mapped, bounded),
+        formula=ibis.ifelse(is_mapped, SCORE_MAP_FORMULA, QDS_FORMULA),
+    )
+
+
+def _formula(rows: ir.Table, w: QdsWeights) -> ir.FloatingValue:
+    proven = (
+        w.evidence_maturity * rows.maturity + w.evidence_epss * rows.epss + w.evidence_trending * rows.trending
+    ) * w.evidence_span + w.evidence_floor
+    threat = w.threat_maturity * rows.maturity + w.threat_epss * rows.epss + w.threat_trending * rows.trending
+    estimated = (w.cvss * rows.cvss.fill_null(0.0) / 10 + w.threat * threat) * 100
+    capped = ibis.ifelse(estimated > w.no_evidence_ceiling, w.no_evidence_ceiling, estimated)
+    return ibis.ifelse(rows.basis == "evidence", proven, capped)
