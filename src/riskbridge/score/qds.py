@@ -12,7 +12,14 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import lower, round_half_up
-from riskbridge.score.settings import CVSS_MIDPOINTS, QDS_FORMULA, SCORE_MAP_FORMULA, QdsWeights, ScoreMap, ScoreSettings
+from riskbridge.score.settings import (
+    CVSS_MIDPOINTS,
+    QDS_FORMULA,
+    SCORE_MAP_FORMULA,
+    QdsWeights,
+    ScoreMap,
+    ScoreSettings,
+)
 
 MATURITY_WORKING = 1.0
 MATURITY_PUBLIC = 0.5

@@ -1,0 +1,444 @@
+"""The composition root: what every way in calls, and the only module that picks engines, stores and connectors."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from riskbridge.config import Settings
+from riskbridge.errors import ConfigError, InputError, RiskbridgeError
+from riskbridge.model.connector import Connector, Profile, RunOutcome
+from riskbridge.model.run import RunRecord
+from riskbridge.pipeline.progress import NoProgress, Progress
+from riskbridge.security.home import HomeLock
+from riskbridge.security.secrets import SecretStore
+from riskbridge.store.config.store import ConfigStore
+
+if TYPE_CHECKING:
+    from riskbridge.pipeline.run import RunPlan, RunReport
+    from riskbridge.source.defender.doctor import CheckReport
+    from riskbridge.source.defender.streams import DefenderSource
+    from riskbridge.store.engine import DuckDBEngine
+    from riskbridge.store.warehouse.warehouse import Warehouse
+
+SOURCE_NAMES = {"defender": "MS Defender"}
+RESUME_WITHIN = timedelta(hours=6)
+"""A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list: the rows, and how many match in all."""
+
+    count: int
+    rows: list[dict[str, Any]]
+
+
+class App:
+    """riskbridge on one home directory. Owns the home from `open` to `close`; use it as a context manager.
+
+    Args:
+        settings: Where the home is and how much may be used.
+        command: What a person typed, for the message others see while the home is in use.
+        now: The clock, aware UTC.
+
+    Raises:
+        RetryableError: `home.in-use`: another command owns the home.
+        ConfigError: The home cannot be made or read.
+    """
+
+    def __init__(
+        self, settings: Settings, *, command: str = "riskbridge", now: Callable[[], datetime] | None = None
+    ) -> None:
+        self.settings = settings
+        self._now = now or (lambda: datetime.now(UTC))
+        self._lock = HomeLock(settings.home, command=command)
+        self._lock.acquire()
+        try:
+            self.secrets = SecretStore(settings.home)
+            self.store = ConfigStore(settings.config_path)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._engine: DuckDBEngine | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the home back."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+        self.store.close()
+        self._lock.release()
+
+    @property
+    def engine(self) -> DuckDBEngine:
+        """The warehouse's engine, opened at first use (Ibis takes a second or two to load)."""
+        if self._engine is None:
+            from riskbridge.store.engine import DuckDBEngine  # noqa: PLC0415 - loads DuckDB and Ibis
+            from riskbridge.store.warehouse.warehouse import Warehouse  # noqa: PLC0415
+
+            self._engine = DuckDBEngine(
+                self.settings.warehouse_path,
+                memory_limit_mib=self.settings.memory_limit_mib,
+                threads=self.settings.threads,
+            )
+            Warehouse(self._engine).ensure_schema()
+        return self._engine
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The stored facts."""
+        from riskbridge.store.warehouse.warehouse import Warehouse  # noqa: PLC0415
+
+        return Warehouse(self.engine)
+
+    # What people set up
+
+    def add_connector(self, connector: Connector, profile: Profile, *, client_secret: str) -> Connector:
+        """Save a connector and its first profile; the secret is sealed, or kept as the reference it is.
+
+        Raises:
+            InputError: `connector.exists`: the name is taken.
+        """
+        saved = replace(connector, client_secret=self.secrets.seal(client_secret))
+        self.store.save_connector(saved)
+        self.store.save_profile(profile)
+        return saved
+
+    def check_connector(self, connector: Connector) -> CheckReport:
+        """Ask the tenant for a token and probe each endpoint with its lightest call; stores nothing."""
+        with self._source(connector, None) as source:
+            return source.check()
+
+    def import_feed(self, kind: str, location: str) -> int:
+        """Read a feed (`kev` or `epss`) from a path or URL and keep it in the home; gives its number of CVEs.
+
+        Raises:
+            InputError: The feed is not what it should be; the facts kept before stay.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415 - loads Arrow
+
+        from riskbridge.source.feeds import read_feed  # noqa: PLC0415
+
+        rows = read_feed(kind, location)
+        self.settings.feeds_path.mkdir(parents=True, exist_ok=True)
+        target = self.settings.feeds_path / f"{kind}.parquet"
+        partial = target.with_suffix(".partial")
+        pq.write_table(rows, partial)
+        partial.replace(target)
+        return int(rows.num_rows)
+
+    # Runs
+
+    def run(
+        self,
+        name: str,
+        *,
+        profile_name: str | None = None,
+        progress: Progress | None = None,
+        is_drop_accepted: bool = False,
+    ) -> RunRecord:
+        """Run a connector's profile to its end; one that was killed is taken up again where it was.
+
+        Raises:
+            RiskbridgeError: The run failed; the record says so and nothing stored before is changed.
+        """
+        connector = self.store.get_connector(name)
+        profile = self.store.get_profile(connector.connector_id, profile_name)
+        record = self._begin(connector, profile)
+        try:
+            report, calls = self._execute(connector, profile, record, progress or NoProgress(), is_drop_accepted)
+        except RiskbridgeError as error:
+            self._finish(record, RunOutcome.FAILED, error=error.as_dict())
+            raise
+        except KeyboardInterrupt:
+            self._finish(record, RunOutcome.INTERRUPTED)
+            raise
+        return self._finish(
+            record, report.outcome, counts=report.counts, warnings=tuple(report.warnings), run=report.run, calls=calls
+        )
+
+    def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
+        now = self._now()
+        scope = _scope(profile)
+        for left in self.store.list_running(connector.connector_id):
+            is_same = left.profile_id == profile.profile_id and left.scope_hash == scope
+            if is_same and now - left.started_at < RESUME_WITHIN:
+                resumed = replace(left, pid=os.getpid(), is_resumed=True)
+                self.store.save_run(resumed)
+                return resumed
+            self.store.save_run(replace(left, outcome=RunOutcome.INTERRUPTED, ended_at=now))
+        record = RunRecord(
+            run_id=uuid.uuid4().hex,
+            connector_id=connector.connector_id,
+            connector_name=connector.name,
+            profile_id=profile.profile_id,
+            outcome=RunOutcome.RUNNING,
+            started_at=now,
+            observed_at=now.replace(microsecond=0),
+            scope_hash=scope,
+            pid=os.getpid(),
+        )
+        self.store.save_run(record)
+        return record
+
+    def _execute(
+        self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, is_drop_accepted: bool
+    ) -> tuple[RunReport, int]:
+        from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
+        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
+        from riskbridge.staging.area import StagingArea  # noqa: PLC0415
+        from riskbridge.transform.spec import load_map  # noqa: PLC0415
+
+        area = StagingArea(self.settings.staging_path)
+        with self._source(connector, profile) as source:
+            parts = Parts(
+                engine=self.engine,
+                warehouse=self.warehouse,
+                source=source,
+                open_stream=lambda stream: area.stream(record.run_id, stream),
+                transform_map=load_map(profile.transform_map),
+                feeds=self._feeds(),
+                score_settings=ScoreSettings(),
+                now=self._now,
+            )
+            report = run_once(self._plan(connector, profile, record, is_drop_accepted), parts, progress)
+            area.prune(keep_runs=self.settings.staging_runs_kept)
+            return report, source.calls
+
+    def _plan(self, connector: Connector, profile: Profile, record: RunRecord, is_drop_accepted: bool) -> RunPlan:
+        from riskbridge.pipeline.run import RunPlan  # noqa: PLC0415
+
+        return RunPlan(
+            run_id=record.run_id,
+            connector_id=connector.connector_id,
+            connector_name=connector.name,
+            source_names={c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()},
+            observed_at=record.observed_at,
+            device_filter=profile.device_filter,
+            finding_filter=profile.finding_filter,
+            retain_missing=connector.retain_missing,
+            is_drop_accepted=is_drop_accepted,
+        )
+
+    def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
+        finished = replace(record, outcome=outcome, ended_at=self._now(), **changes)
+        self.store.save_run(finished)
+        return finished
+
+    def _feeds(self) -> Any:
+        from riskbridge.pipeline.reconcile import Feeds  # noqa: PLC0415
+        from riskbridge.source.feeds import FEED_TYPES  # noqa: PLC0415
+
+        tables = {}
+        for kind, types in FEED_TYPES.items():
+            path = self.settings.feeds_path / f"{kind}.parquet"
+            tables[kind] = self.engine.read_parquet([path], types) if path.exists() else None
+        return Feeds(**tables)
+
+    def _source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
+        from riskbridge.source.defender.settings import DefenderSettings  # noqa: PLC0415 - loads httpx and Arrow
+        from riskbridge.source.defender.streams import DefenderSource  # noqa: PLC0415
+
+        return DefenderSource(
+            DefenderSettings(
+                login_url=connector.login_url,
+                api_url=connector.api_url,
+                audience=connector.audience,
+                tenant_id=connector.tenant_id,
+                client_id=connector.client_id,
+                client_secret=self.secrets.open(connector.client_secret),
+                ca_bundle=Path(connector.ca_bundle) if connector.ca_bundle else None,
+                proxy=connector.proxy,
+                page_size=profile.page_size if profile else None,
+            )
+        )
+
+    # What came of it
+
+    def list_assets(self, query: str = "", *, limit: int = 50) -> Listing:
+        """Assets that a QQL query describes, highest TruRisk first.
+
+        Raises:
+            InputError: `qql.*`: the query, with the position of the mistake.
+        """
+        from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
+
+        view = self._asset_view()
+        if query.strip():
+            view = view.filter(compile_query(query, view, "assets", self._now()))
+        ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
+        return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
+
+    def list_findings(self, query: str = "", *, limit: int = 50) -> Listing:
+        """Findings that a QQL query describes, highest QDS first.
+
+        Raises:
+            InputError: `qql.*`: the query, with the position of the mistake.
+        """
+        from riskbridge.search.compile import compile_query  # noqa: PLC0415
+
+        view = self._finding_view()
+        if query.strip():
+            view = view.filter(compile_query(query, view, "findings", self._now()))
+        ordered = view.order_by([view.qds.desc(), view.trurisk.desc(), view.finding_id.asc()])
+        return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
+
+    def explain_finding(self, finding_id: str) -> dict[str, Any]:
+        """One finding with its score taken apart, its detections and its events.
+
+        Raises:
+            InputError: `finding.unknown`: no finding has an id that begins so, or several have.
+        """
+        from riskbridge.model.target import CVE_SCORE, DETECTION, EVENT  # noqa: PLC0415
+        from riskbridge.score.explain import explain_qds  # noqa: PLC0415
+
+        finding = self._one(self._finding_view(), "finding_id", finding_id, "finding")
+        scores = self.warehouse.table(CVE_SCORE)
+        (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
+        explanation = explain_qds(score)
+        detections = self.warehouse.current(DETECTION)
+        events = self.warehouse.table(EVENT)
+        return {
+            "finding": finding,
+            "score": explanation.score,
+            "formula": explanation.formula,
+            "factors": _factors(explanation),
+            "why": explanation.why,
+            "detections": self._records(detections.filter(detections.finding_id == finding["finding_id"]).limit(1000)),
+            "events": self._records(
+                events.filter(events.subject_id == finding["finding_id"]).order_by("run").limit(1000)
+            ),
+        }
+
+    def explain_asset(self, asset_id: str) -> dict[str, Any]:
+        """One asset with its TruRisk taken apart and the evidence by which its source records were put together.
+
+        Raises:
+            InputError: `asset.unknown`: no asset has an id that begins so, or several have.
+        """
+        from riskbridge.model.target import ASSET_LINK, EVENT  # noqa: PLC0415
+        from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
+
+        asset = self._one(self._asset_view(), "asset_id", asset_id, "asset")
+        explanation = explain_trurisk(asset)
+        links = self.warehouse.current(ASSET_LINK)
+        events = self.warehouse.table(EVENT)
+        return {
+            "asset": asset,
+            "score": explanation.score,
+            "formula": explanation.formula,
+            "factors": _factors(explanation),
+            "why": explanation.why,
+            "identity": self._records(links.filter(links.asset_id == asset["asset_id"]).limit(1000)),
+            "events": self._records(events.filter(events.subject_id == asset["asset_id"]).order_by("run").limit(1000)),
+        }
+
+    def count_rows(self) -> dict[str, int]:
+        """How much is stored: assets, findings, detections, events, rejects of the newest run."""
+        counted = {}
+        for name in ("asset", "finding", "detection"):
+            found = self.engine.execute(f"SELECT count(*) FROM {name} WHERE valid_to_run IS NULL").fetchone()  # noqa: S608
+            counted[f"{name}s"] = int(found[0]) if found else 0
+        found = self.engine.execute("SELECT count(*) FROM event").fetchone()
+        counted["events"] = int(found[0]) if found else 0
+        found = self.engine.execute(
+            'SELECT count(*) FROM run_reject WHERE "run" = (SELECT max("run") FROM "run")'
+        ).fetchone()
+        counted["rejects"] = int(found[0]) if found else 0
+        return counted
+
+    def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Rows the newest published run could not use, with their reasons."""
+        from riskbridge.model.target import RUN_REJECT  # noqa: PLC0415
+
+        rows = self.warehouse.table(RUN_REJECT)
+        newest = rows.filter(rows.run == self.warehouse.last_run())
+        return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
+
+    def _finding_view(self) -> Any:
+        from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
+        from riskbridge.search.views import finding_view  # noqa: PLC0415
+
+        table = self.warehouse.table
+        return finding_view(table(FINDING), table(ASSET), table(CVE), table(CVE_SCORE), table(RUN))
+
+    def _asset_view(self) -> Any:
+        from riskbridge.model.target import ASSET  # noqa: PLC0415
+        from riskbridge.search.views import asset_view  # noqa: PLC0415
+
+        return asset_view(self.warehouse.table(ASSET))
+
+    def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
+        found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []
+        if len(found) == 1:
+            return found[0]
+        problem = "is no" if not found else "is the beginning of more than one"
+        raise InputError(
+            f"'{prefix}' {problem} {noun} id.",
+            code=f"{noun}.unknown",
+            remedy=f"List the ids with: riskbridge {noun}s --json",
+        )
+
+    def _records(self, expression: Any) -> list[dict[str, Any]]:
+        return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
+
+
+def new_connector(name: str, **values: Any) -> Connector:
+    """A connector with a fresh id; the name must not be blank.
+
+    Raises:
+        InputError: `connector.bad-name`.
+    """
+    if not name.strip():
+        raise InputError("A connector needs a name.", code="connector.bad-name", remedy="Give one with --name.")
+    return Connector(connector_id=uuid.uuid4().hex, name=name.strip(), **values)
+
+
+def new_profile(connector: Connector, **values: Any) -> Profile:
+    """A profile of that connector with a fresh id, named `default`."""
+    return Profile(profile_id=uuid.uuid4().hex, connector_id=connector.connector_id, name="default", **values)
+
+
+def require_passed(report: CheckReport) -> None:
+    """Raise the first failed item of a connection test as the reason not to save.
+
+    Raises:
+        ConfigError: `connector.test-failed`.
+    """
+    for item in report.items:
+        if not item.is_ok:
+            raise ConfigError(
+                f"The connection test failed at {item.name}: {item.message}",
+                code="connector.test-failed",
+                remedy=item.remedy,
+            )
+
+
+def _scope(profile: Profile) -> str:
+    return json.dumps([profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map])
+
+
+def _factors(explanation: Any) -> dict[str, Any]:
+    return {f.name: {k: v for k, v in asdict(f).items() if k != "name"} for f in explanation.factors}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if hasattr(value, "isoformat") else value

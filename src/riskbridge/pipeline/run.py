@@ -1,0 +1,263 @@
+"""One run of a connector, from its first call to the published state, resumable at the page it had reached.
+
+The observation time of a run is fixed when it starts and travels with its id, so a run that was killed and taken up again
+publishes what an undisturbed run would have: rows staged before are not asked for again, the computation is repeated from
+staging, and publishing is one transaction that happens once per run id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import ibis.expr.types as ir
+
+from riskbridge.errors import FatalError
+from riskbridge.forms import ID_LENGTH
+from riskbridge.lifecycle.detections import Sighting
+from riskbridge.model.connector import RunOutcome
+from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
+from riskbridge.model.target import REJECT, RUN
+from riskbridge.pipeline.mapping import key_devices
+from riskbridge.pipeline.progress import Phase, Progress
+from riskbridge.pipeline.reconcile import Feeds, Reconciliation
+from riskbridge.score.settings import ScoreSettings
+from riskbridge.staging.stream import PageCursor, StagedPage, StagedStream
+from riskbridge.store.engine import DuckDBEngine
+from riskbridge.store.warehouse.warehouse import PublishedRun, Warehouse
+from riskbridge.transform.compile import apply
+from riskbridge.transform.spec import TransformMap
+
+LARGEST_DROP = 0.5
+"""Share of a connector's open detections that may vanish in one run before nothing closes until a person agrees."""
+
+SMALL_ESTATE = 1000
+"""Open detections up to which a drop of any size is believed."""
+
+
+class Source(Protocol):
+    """Where rows come from: streams of pages, each page already columns of the stream's data model."""
+
+    def read(self, stream: str, *, filter_text: str | None, resume: PageCursor | None) -> Iterator[StagedPage]:
+        """Pages in order, from the cursor on; raises the errors of `riskbridge.errors`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is to do, fixed before its first call.
+
+    Attributes:
+        run_id: Stable over resumption.
+        connector_id: The connector.
+        connector_name: Its name, for the record.
+        source_names: Every connector's id to its inventory source name.
+        observed_at: The time all its sightings carry, UTC.
+        device_filter: OData text or None.
+        finding_filter: OData text or None.
+        retain_missing: Absent findings keep their status.
+        is_drop_accepted: A person has said that a large drop is real.
+    """
+
+    run_id: str
+    connector_id: str
+    connector_name: str
+    source_names: dict[str, str]
+    observed_at: datetime
+    device_filter: str | None = None
+    finding_filter: str | None = None
+    retain_missing: bool = False
+    is_drop_accepted: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The filters as one text: closings by absence need the same scope as the run before."""
+        return f"{self.device_filter or ''}\n{self.finding_filter or ''}"
+
+
+@dataclass(slots=True)
+class RunReport:
+    """How a run went: outcome, counts by name, warnings in words."""
+
+    run: int
+    outcome: RunOutcome
+    counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run works with, chosen by the composition root."""
+
+    engine: DuckDBEngine
+    warehouse: Warehouse
+    source: Source
+    open_stream: Callable[[str], StagedStream]
+    transform_map: TransformMap
+    feeds: Feeds
+    score_settings: ScoreSettings
+    now: Callable[[], datetime]
+
+
+def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
+    """Read, map, identify, follow, score and publish; a run id that is published already is only reported.
+
+    Raises:
+        RiskbridgeError: The run failed; nothing stored before is changed, and the same plan may be run again.
+    """
+    published = parts.warehouse.find_run(plan.run_id)
+    if published is not None:
+        return RunReport(published, RunOutcome.SUCCEEDED, _published_counts(parts, published))
+    report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
+    staged = _read_streams(plan, parts, progress, report)
+    work = Reconciliation(
+        parts.engine,
+        parts.warehouse,
+        plan.connector_id,
+        plan.source_names,
+        Sighting(report.run, plan.observed_at, _previous_at(parts, plan.connector_id)),
+        parts.score_settings,
+    )
+    drafts = _map(plan, parts, progress, staged, work)
+    is_complete = _compute(plan, parts, progress, drafts, work, report)
+    work.counts["rejects"] = sum(parts.engine.scalar(r.count()) for r in work.changes.rejects)
+    progress.begin(Phase.PUBLISH, expected_rows=None)
+    parts.warehouse.publish(
+        report.run,
+        PublishedRun(
+            run_id=plan.run_id,
+            connector_id=plan.connector_id,
+            connector_name=plan.connector_name,
+            observed_at=plan.observed_at,
+            published_at=parts.now(),
+            is_complete=is_complete,
+            scope_hash=_scope_hash(plan),
+            map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
+        ),
+        work.changes,
+    )
+    progress.end(Phase.PUBLISH)
+    report.counts |= work.counts | {"events": _count_events(parts, report.run)}
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafts:
+    devices: ir.Table
+    findings: ir.Table
+    catalogue: ir.Table
+
+
+_STREAMS = (
+    (Phase.MACHINES, MACHINES),
+    (Phase.FINDINGS, MACHINES_VULNERABILITIES),
+    (Phase.CATALOGUE, VULNERABILITIES),
+)
+
+
+def _read_streams(
+    plan: RunPlan, parts: Parts, progress: Progress, report: RunReport
+) -> dict[str, StagedStream]:
+    filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
+    staged: dict[str, StagedStream] = {}
+    for phase, model in _STREAMS:
+        progress.begin(phase, expected_rows=None)
+        stream = parts.open_stream(model.stream)
+        if not stream.is_closed:
+            resume = stream.cursor()
+            for page in parts.source.read(model.stream, filter_text=filters.get(model.stream), resume=resume):
+                stream.append(page)
+                progress.advance(phase, page.received)
+            stream.close()
+        report.counts[f"rows_{phase}"] = stream.received
+        progress.end(phase)
+        staged[model.stream] = stream
+    return staged
+
+
+def _map(
+    plan: RunPlan, parts: Parts, progress: Progress, staged: dict[str, StagedStream], work: Reconciliation
+) -> _Drafts:
+    progress.begin(Phase.MAP, expected_rows=sum(s.received for s in staged.values()))
+    mapped = {}
+    for _, model in _STREAMS:
+        raw = _raw(parts.engine, staged[model.stream], model)
+        result = apply(parts.transform_map.stream(model.name), raw)
+        mapped[model.stream] = result.drafts
+        work.changes.rejects.append(result.rejects)
+        work.changes.rejects.append(parts.engine.read_parquet(staged[model.stream].reject_files(), REJECT.types))
+    progress.end(Phase.MAP)
+    return _Drafts(*(mapped[m.stream] for _, m in _STREAMS))
+
+
+def _raw(engine: DuckDBEngine, stream: StagedStream, model: SourceModel) -> ir.Table:
+    return engine.read_parquet(stream.parquet_files(), model.staged_types)
+
+
+def _compute(
+    plan: RunPlan, parts: Parts, progress: Progress, drafts: _Drafts, work: Reconciliation, report: RunReport
+) -> bool:
+    progress.begin(Phase.IDENTIFY, expected_rows=None)
+    work.identify(key_devices(parts.engine, drafts.devices, plan.connector_id))
+    progress.end(Phase.IDENTIFY)
+    progress.begin(Phase.LIFECYCLE, expected_rows=None)
+    seen = work.sight(drafts.findings)
+    may_close = _may_close(plan, parts, work, report)
+    versions = work.diff(seen, may_close=may_close)
+    parts.engine.drop(seen)
+    progress.end(Phase.LIFECYCLE)
+    progress.begin(Phase.SCORE, expected_rows=None)
+    has_catalogue = report.counts[f"rows_{Phase.CATALOGUE}"] > 0
+    work.enrich(drafts.catalogue if has_catalogue else None, parts.feeds)
+    work.score(versions)
+    progress.end(Phase.SCORE)
+    return may_close
+
+
+def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport) -> bool:
+    """Whether what this run did not see may close: the scope is the last one's, and the drop is believable."""
+    if plan.retain_missing:
+        return False
+    last = parts.warehouse.last_scope(plan.connector_id)
+    if last is not None and last != _scope_hash(plan):
+        report.warnings.append(
+            "The filters differ from the last run's, so nothing was closed for being absent this time."
+        )
+        report.outcome = RunOutcome.PARTIAL
+        return False
+    stored, seen = work.open_detections(), work.counts["detections"]
+    if stored > SMALL_ESTATE and seen < stored * (1 - LARGEST_DROP) and not plan.is_drop_accepted:
+        report.warnings.append(
+            f"The source reported {seen:,} detections where {stored:,} are open. So large a drop is held: nothing was "
+            "closed. If it is real, run again with --accept-drop."
+        )
+        report.outcome = RunOutcome.PARTIAL
+        return False
+    return True
+
+
+def _scope_hash(plan: RunPlan) -> str:
+    return hashlib.sha256(plan.scope.encode()).hexdigest()[:ID_LENGTH]
+
+
+def _previous_at(parts: Parts, connector_id: str) -> datetime | None:
+    runs = parts.warehouse.table(RUN)
+    found = parts.engine.scalar(runs.filter(runs.connector_id == connector_id).observed_at.max())
+    if found is not None and not isinstance(found, datetime):
+        raise FatalError(
+            f"The warehouse's record of the connector's last run is no time: {found!r}.",
+            code="warehouse.broken-run",
+            remedy="Restore the warehouse from a backup.",
+        )
+    return found
+
+
+def _count_events(parts: Parts, run: int) -> int:
+    found = parts.engine.execute('SELECT count(*) FROM event WHERE "run" = ?', [run]).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _published_counts(parts: Parts, run: int) -> dict[str, int]:
+    return {"events": _count_events(parts, run)}
