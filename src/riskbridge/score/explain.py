@@ -84,7 +84,7 @@ def explain_qds(row: Mapping[str, Any], settings: ScoreSettings) -> Explanation:
     return Explanation(row["formula"], factors, total, score, _why(row))
 
 
-def explain_trurisk(row: Mapping[str, Any], settings: TruRiskSettings) -> Explanation:
+def explain_trurisk(row: Mapping[str, Any], settings: ScoreSettings) -> Explanation:
     """How a row of ASSET_SCORE (or of ASSET, which has its columns) came to its TruRisk.
 
     The formula is the row's own, whichever the settings choose today; weights are those of the settings.
@@ -93,9 +93,9 @@ def explain_trurisk(row: Mapping[str, Any], settings: TruRiskSettings) -> Explan
         InputError: `score.formula`: the row was made by a formula that this release does not know.
     """
     if row["trurisk_formula"] == "trurisk-1":
-        factors = _mean_factors(row, settings)
+        factors = _mean_factors(row, settings.trurisk)
     elif row["trurisk_formula"] == "trurisk-2":
-        factors = _peak_factors(row, settings)
+        factors = _peak_factors(row, settings.trurisk)
     else:
         raise _unknown_formula(row["trurisk_formula"])
     inner = 0.0

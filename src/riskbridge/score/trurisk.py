@@ -8,33 +8,34 @@ import ibis.expr.types as ir
 from riskbridge.forms import round_half_up
 from riskbridge.model.target import ASSET_SCORE
 from riskbridge.score.bands import QDS_BANDS
-from riskbridge.score.settings import BAND_NAMES, TruRiskSettings
+from riskbridge.score.settings import BAND_NAMES, ScoreSettings, TruRiskSettings
 
 MAXIMUM = 1000
 
 
-def score_assets(findings: ir.Table, assets: ir.Table, settings: TruRiskSettings) -> ir.Table:
+def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) -> ir.Table:
     """One row of ASSET_SCORE for every asset; an asset without findings scores 0.
 
     Args:
         findings: `asset_id`, `qds` of the findings that count: open, not accepted. A QDS below 1 counts for nothing.
         assets: `asset_id`, `acs` (1 to 5; null takes the default) and `is_internet_facing` (null is no), one row each.
-        settings: Formula and weights.
+        settings: Their `trurisk` names formula and weights.
 
     Returns:
         The columns of ASSET_SCORE, lazy and in no order. Means are null where a band has no finding.
     """
+    chosen = settings.trurisk
     rows = assets.select("asset_id", "acs", "is_internet_facing").left_join(_sums(findings), "asset_id")
     counts = {f"{b}_count": rows[f"{b}_count"].fill_null(0).cast("int64") for b in BAND_NAMES}
     rows = rows.mutate(
-        acs=rows.acs.fill_null(settings.default_acs).cast("int64"),
-        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(False), settings.exposure, 1.0).cast("float64"),
-        trurisk_formula=ibis.literal(settings.formula),
+        acs=rows.acs.fill_null(chosen.default_acs).cast("int64"),
+        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(value=False), chosen.exposure, 1.0).cast("float64"),
+        trurisk_formula=ibis.literal(chosen.formula),
         **counts,
     )
     # Both sums and counts are integers, so the quotient is the same double on every engine.
     rows = rows.mutate(**{f"{b}_mean": rows[f"{b}_sum"] / rows[f"{b}_count"].nullif(0) for b in BAND_NAMES})
-    inner = _means(rows, settings) if settings.formula == "trurisk-1" else _peak(rows, settings)
+    inner = _means(rows, chosen) if chosen.formula == "trurisk-1" else _peak(rows, chosen)
     risk = rows.acs * rows.exposure * inner
     capped = ibis.ifelse(risk > MAXIMUM, float(MAXIMUM), risk)
     return rows.mutate(trurisk=round_half_up(capped)).select(*ASSET_SCORE.names)

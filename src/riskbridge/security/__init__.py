@@ -1,1 +1,1 @@
-"""security."""
+"""What keeps the home safe: sealed secrets, and one owner at a time."""

@@ -1,0 +1,49 @@
+"""The record of a run, as the config store keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from riskbridge.model.connector import RunOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of a profile.
+
+    Attributes:
+        run_id: Stable over resumption.
+        connector_id: The connector.
+        connector_name: Its name when the run began.
+        profile_id: The profile.
+        outcome: How it ended, or `running`.
+        started_at: When it began, aware UTC.
+        observed_at: The time all its sightings carry, aware UTC.
+        scope_hash: What it reads; a killed run is taken up again only by the same.
+        pid: Process that works or worked on it.
+        ended_at: When it ended; None while it runs.
+        run: Its number in the warehouse once published.
+        calls: Calls to the API.
+        counts: Numbers by name.
+        warnings: Sentences.
+        error: The failure as plain data; None without one.
+        is_resumed: It was killed and taken up again.
+    """
+
+    run_id: str
+    connector_id: str
+    connector_name: str
+    profile_id: str
+    outcome: RunOutcome
+    started_at: datetime
+    observed_at: datetime
+    scope_hash: str
+    pid: int
+    ended_at: datetime | None = None
+    run: int | None = None
+    calls: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: dict[str, object] | None = None
+    is_resumed: bool = False
