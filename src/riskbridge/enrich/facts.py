@@ -16,6 +16,7 @@ from riskbridge.model.target import CVE, CVE_DRAFT
 DEFENDER = "defender"
 FIRST = "first"
 KEV = "cisa-kev"
+_NO = ibis.literal(value=False)
 
 _KEV_TYPES = {"cve_id": "string", "kev_added_on": "date", "kev_due_on": "date", "is_ransomware": "boolean"}
 _EPSS_TYPES = {"cve_id": "string", "epss": "float64", "epss_percentile": "float64"}
@@ -42,7 +43,7 @@ def combine(defender: ir.Table, kev: ir.Table | None, epss: ir.Table | None, kno
     rows = ids.left_join(told.mutate(in_defender=ibis.literal(value=True)), "cve_id").drop("cve_id_right")
     rows = _with_kev(rows, kev)
     rows = _with_epss(rows, epss)
-    in_defender = rows.in_defender.fill_null(value=False)
+    in_defender = rows.in_defender.fill_null(_NO)
     rows = rows.mutate(
         cvss_version=_cvss_version(rows.cvss_vector),
         cvss_source=_name_where(rows.cvss_score.notnull(), DEFENDER),
@@ -75,12 +76,10 @@ def _with_kev(rows: ir.Table, kev: ir.Table | None) -> ir.Table:
     listed = kev.group_by(kev_id="cve_id").agg(
         kev_added_on=kev.kev_added_on.min(),
         kev_due_on=kev.kev_due_on.min(),
-        ransomware_mentions=kev.is_ransomware.fill_null(value=False).cast("int64").max(),
+        ransomware_mentions=kev.is_ransomware.fill_null(_NO).cast("int64").max(),
     )
     rows = rows.left_join(listed, rows.cve_id == listed.kev_id)
-    return rows.mutate(
-        is_kev=rows.kev_id.notnull(), is_ransomware=(rows.ransomware_mentions == 1).fill_null(value=False)
-    )
+    return rows.mutate(is_kev=rows.kev_id.notnull(), is_ransomware=(rows.ransomware_mentions == 1).fill_null(_NO))
 
 
 def _with_epss(rows: ir.Table, epss: ir.Table | None) -> ir.Table:

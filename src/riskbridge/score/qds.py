@@ -21,7 +21,8 @@ from riskbridge.score.settings import (
     ScoreSettings,
 )
 
-DEFAULT = ScoreMap()
+_NO = ibis.literal(value=False)
+_DEFAULT_MAP = ScoreMap()
 MATURITY_WORKING = 1.0
 MATURITY_PUBLIC = 0.5
 
@@ -52,7 +53,7 @@ def assign_score_keys(findings: ir.Table) -> ir.Table:
     return findings.mutate(score_key=score_key(findings.cve_id, findings.source_severity))
 
 
-def severity_number(word: ir.StringValue, score_map: ScoreMap = DEFAULT) -> ir.IntegerValue:
+def severity_number(word: ir.StringValue, score_map: ScoreMap = _DEFAULT_MAP) -> ir.IntegerValue:
     """Severity 1 (lowest) to 5 of a source's word by the score map; the default severity for null and unknown words."""
     tidy = lower(word.strip())
     rows = [(row.severity, [v.strip().lower() for v in row.source_values]) for row in score_map.rows]
@@ -98,25 +99,25 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
 
 
 def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
-    in_kit = rows.exploit_in_kit.fill_null(value=False)
+    in_kit = rows.exploit_in_kit.fill_null(_NO)
     maturity = ibis.cases(
-        (in_kit | rows.exploit_verified.fill_null(value=False), MATURITY_WORKING),
-        (rows.public_exploit.fill_null(value=False), MATURITY_PUBLIC),
+        (in_kit | rows.exploit_verified.fill_null(_NO), MATURITY_WORKING),
+        (rows.public_exploit.fill_null(_NO), MATURITY_PUBLIC),
         else_=0.0,
     )
     age_days = ibis.literal(observed_on, "date").delta(rows.kev_added_on, unit="day")
     is_trending = rows.is_kev & (age_days >= 0) & (age_days <= settings.qds.trending_days)
     evidence = (
-        ibis.ifelse(rows.is_kev.fill_null(value=False), ",kev", "")
-        + ibis.ifelse(rows.is_ransomware.fill_null(value=False), ",ransomware", "")
+        ibis.ifelse(rows.is_kev.fill_null(_NO), ",kev", "")
+        + ibis.ifelse(rows.is_ransomware.fill_null(_NO), ",ransomware", "")
         + ibis.ifelse(in_kit, ",exploit-kit", "")
     )
     rows = rows.mutate(
         maturity=maturity.cast("float64"),
         epss=rows.epss_known.fill_null(0.0).cast("float64"),
-        trending=ibis.ifelse(is_trending.fill_null(value=False), 1.0, 0.0).cast("float64"),
+        trending=ibis.ifelse(is_trending.fill_null(_NO), 1.0, 0.0).cast("float64"),
         evidence=evidence.substr(1).nullif(""),
-        is_enriched=rows.is_told.fill_null(value=False),
+        is_enriched=rows.is_told.fill_null(_NO),
     )
     basis = ibis.cases(
         (rows.cve_id.isnull(), "score-map"),

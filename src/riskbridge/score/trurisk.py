@@ -11,6 +11,7 @@ from riskbridge.score.bands import QDS_BANDS
 from riskbridge.score.settings import BAND_NAMES, ScoreSettings, TruRiskSettings
 
 MAXIMUM = 1000
+_NO = ibis.literal(value=False)
 
 
 def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) -> ir.Table:
@@ -29,7 +30,7 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
     counts = {f"{b}_count": rows[f"{b}_count"].fill_null(0).cast("int64") for b in BAND_NAMES}
     rows = rows.mutate(
         acs=rows.acs.fill_null(chosen.default_acs).cast("int64"),
-        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(value=False), chosen.exposure, 1.0).cast("float64"),
+        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(_NO), chosen.exposure, 1.0).cast("float64"),
         trurisk_formula=ibis.literal(chosen.formula),
         **counts,
     )

@@ -1,1 +1,1 @@
-"""source."""
+"""The outside: Defender tenants and feeds, read as pages of raw rows."""

@@ -1,1 +1,1 @@
-"""defender."""
+"""Microsoft Defender for Endpoint: tokens, paging, decoding, and the test of a connection."""
