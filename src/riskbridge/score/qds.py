@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import lower, round_half_up
+from riskbridge.score.numbers import double
 from riskbridge.score.settings import (
     CVSS_MIDPOINTS,
     QDS_FORMULA,
@@ -101,9 +102,9 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
 def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
     in_kit = rows.exploit_in_kit.fill_null(_NO)
     maturity = ibis.cases(
-        (in_kit | rows.exploit_verified.fill_null(_NO), MATURITY_WORKING),
-        (rows.public_exploit.fill_null(_NO), MATURITY_PUBLIC),
-        else_=0.0,
+        (in_kit | rows.exploit_verified.fill_null(_NO), double(MATURITY_WORKING)),
+        (rows.public_exploit.fill_null(_NO), double(MATURITY_PUBLIC)),
+        else_=double(0),
     )
     age_days = ibis.literal(observed_on, "date").delta(rows.kev_added_on, unit="day")
     is_trending = rows.is_kev & (age_days >= 0) & (age_days <= settings.qds.trending_days)
@@ -113,9 +114,9 @@ def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) ->
         + ibis.ifelse(in_kit, ",exploit-kit", "")
     )
     rows = rows.mutate(
-        maturity=maturity.cast("float64"),
-        epss=rows.epss_known.fill_null(0.0).cast("float64"),
-        trending=ibis.ifelse(is_trending.fill_null(_NO), 1.0, 0.0).cast("float64"),
+        maturity=maturity,
+        epss=rows.epss_known.fill_null(double(0)),
+        trending=ibis.ifelse(is_trending.fill_null(_NO), double(1), double(0)),
         evidence=evidence.substr(1).nullif(""),
         is_enriched=rows.is_told.fill_null(_NO),
     )
@@ -130,11 +131,13 @@ def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) ->
 
 def _with_score(rows: ir.Table, settings: ScoreSettings) -> ir.Table:
     severity = severity_number(rows.source_severity.coalesce(rows.fact_severity), settings.score_map)
-    midpoint = ibis.cases(*((severity == number, cvss) for number, cvss in CVSS_MIDPOINTS.items()), else_=0.0)
+    midpoint = ibis.cases(
+        *((severity == number, double(cvss)) for number, cvss in CVSS_MIDPOINTS.items()), else_=double(0)
+    )
     mapped = ibis.cases(*((severity == number, settings.score_map.qds(number)) for number in range(1, 6)), else_=1)
     is_stand_in = rows.basis == "severity"
     rows = rows.mutate(
-        cvss=ibis.ifelse(is_stand_in, midpoint, rows.cvss_known).cast("float64"),
+        cvss=ibis.ifelse(is_stand_in, midpoint, rows.cvss_known),
         cvss_source=ibis.ifelse(is_stand_in, "severity", rows.cvss_told_by),
         source_severity=ibis.ifelse(
             rows.cvss_known.isnull(), rows.source_severity.coalesce(rows.fact_severity), ibis.null("string")
@@ -151,10 +154,19 @@ def _with_score(rows: ir.Table, settings: ScoreSettings) -> ir.Table:
 
 
 def _formula(rows: ir.Table, w: QdsWeights) -> ir.FloatingValue:
-    proven = (
-        w.evidence_maturity * rows.maturity + w.evidence_epss * rows.epss + w.evidence_trending * rows.trending
-    ) * w.evidence_span + w.evidence_floor
-    threat = w.threat_maturity * rows.maturity + w.threat_epss * rows.epss + w.threat_trending * rows.trending
-    estimated = (w.cvss * rows.cvss.fill_null(0.0) / 10 + w.threat * threat) * 100
-    capped = ibis.ifelse(estimated > w.no_evidence_ceiling, w.no_evidence_ceiling, estimated)
-    return ibis.ifelse(rows.basis == "evidence", proven, capped)
+    factors = (rows.maturity, rows.epss, rows.trending)
+    proven = _weighted(factors, (w.evidence_maturity, w.evidence_epss, w.evidence_trending))
+    threat = _weighted(factors, (w.threat_maturity, w.threat_epss, w.threat_trending))
+    evident = proven * double(w.evidence_span) + double(w.evidence_floor)
+    base = double(w.cvss) * rows.cvss.fill_null(double(0)) / double(10)
+    estimated = (base + double(w.threat) * threat) * double(100)
+    ceiling = double(w.no_evidence_ceiling)
+    return ibis.ifelse(rows.basis == "evidence", evident, ibis.ifelse(estimated > ceiling, ceiling, estimated))
+
+
+def _weighted(factors: tuple[ir.FloatingValue, ...], weights: tuple[float, ...]) -> ir.FloatingValue:
+    first, *others = (double(weight) * factor for weight, factor in zip(weights, factors, strict=True))
+    total = first
+    for term in others:
+        total = total + term
+    return total

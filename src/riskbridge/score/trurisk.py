@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 from riskbridge.forms import round_half_up
 from riskbridge.model.target import ASSET_SCORE
 from riskbridge.score.bands import QDS_BANDS
+from riskbridge.score.numbers import double
 from riskbridge.score.settings import BAND_NAMES, ScoreSettings, TruRiskSettings
 
 MAXIMUM = 1000
@@ -30,7 +31,7 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
     counts = {f"{b}_count": rows[f"{b}_count"].fill_null(0).cast("int64") for b in BAND_NAMES}
     rows = rows.mutate(
         acs=rows.acs.fill_null(chosen.default_acs).cast("int64"),
-        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(_NO), chosen.exposure, 1.0).cast("float64"),
+        exposure=ibis.ifelse(rows.is_internet_facing.fill_null(_NO), double(chosen.exposure), double(1)),
         trurisk_formula=ibis.literal(chosen.formula),
         **counts,
     )
@@ -38,7 +39,7 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
     rows = rows.mutate(**{f"{b}_mean": rows[f"{b}_sum"] / rows[f"{b}_count"].nullif(0) for b in BAND_NAMES})
     inner = _means(rows, chosen) if chosen.formula == "trurisk-1" else _peak(rows, chosen)
     risk = rows.acs * rows.exposure * inner
-    capped = ibis.ifelse(risk > MAXIMUM, float(MAXIMUM), risk)
+    capped = ibis.ifelse(risk > MAXIMUM, double(MAXIMUM), risk)
     return rows.mutate(trurisk=round_half_up(capped)).select(*ASSET_SCORE.names)
 
 
@@ -53,18 +54,19 @@ def _sums(findings: ir.Table) -> ir.Table:
 
 
 def _means(rows: ir.Table, settings: TruRiskSettings) -> ir.FloatingValue:
-    inner: ir.FloatingValue = ibis.literal(0.0)
+    inner = double(0)
     for band in BAND_NAMES:
-        count = rows[f"{band}_count"].cast("float64")
-        term = getattr(settings.weights, band) * rows[f"{band}_mean"].fill_null(0.0) * count.pow(settings.exponent)
-        inner = inner + ibis.ifelse(rows[f"{band}_count"] > 0, term, 0.0)
+        count = rows[f"{band}_count"]
+        mean = rows[f"{band}_mean"].fill_null(double(0))
+        term = double(getattr(settings.weights, band)) * mean * count.cast("float64").pow(double(settings.exponent))
+        inner = inner + ibis.ifelse(count > 0, term, double(0))
     return inner
 
 
 def _peak(rows: ir.Table, settings: TruRiskSettings) -> ir.FloatingValue:
     highest = rows.max_qds.fill_null(0)
-    step = ibis.cases(*((highest >= floor, factor) for floor, factor in settings.steps), else_=1.0)
-    inner = highest * (step if settings.steps else 1.0)
+    steps = ((highest >= floor, double(factor)) for floor, factor in settings.steps)
+    inner = highest * ibis.cases(*steps, else_=double(1)) if settings.steps else highest * double(1)
     for band in BAND_NAMES:
-        inner = inner + rows[f"{band}_count"] * getattr(settings.per_count, band)
+        inner = inner + rows[f"{band}_count"] * double(getattr(settings.per_count, band))
     return inner

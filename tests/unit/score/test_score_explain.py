@@ -66,29 +66,27 @@ def explain(make_keys, make_cves, fact: dict, *, cve: str | None = "CVE-2024-309
 
 
 @pytest.mark.parametrize(
-    ("fact", "cve", "word", "why"),
+    ("fact", "pair", "why"),
     [
         pytest.param(
             {"cvss_score": 9.8, "is_kev": True, "epss": 0.94, "public_exploit": True},
-            "CVE-1",
-            "High",
+            ("CVE-1", "High"),
             "in CISA KEV, CVSS 9.8, EPSS 0.94, exploit public",
             id="evidence",
         ),
-        pytest.param({"cvss_score": 7.5}, "CVE-1", "High", "CVSS 7.5", id="CVSS alone"),
-        pytest.param({}, "CVE-1", "High", "no CVSS, 7.95 for High", id="severity stands in"),
+        pytest.param({"cvss_score": 7.5}, ("CVE-1", "High"), "CVSS 7.5", id="CVSS alone"),
+        pytest.param({}, ("CVE-1", "High"), "no CVSS, 7.95 for High", id="severity stands in"),
         pytest.param(
             {"sources": []},
-            "CVE-1",
-            None,
+            ("CVE-1", None),
             "no CVSS, 5.45 for want of any severity, not enriched",
             id="nobody knows it",
         ),
-        pytest.param({}, None, "Low", "no CVE; the source's word is Low", id="score map"),
+        pytest.param({}, (None, "Low"), "no CVE; the source's word is Low", id="score map"),
     ],
 )
-def test_one_line_says_why(make_keys, make_cves, fact, cve, word, why):
-    assert explain(make_keys, make_cves, fact, cve=cve, word=word).why == why
+def test_one_line_says_why(make_keys, make_cves, fact, pair, why):
+    assert explain(make_keys, make_cves, fact, cve=pair[0], word=pair[1]).why == why
 
 
 def test_the_factors_add_up_to_the_total(make_keys, make_cves):

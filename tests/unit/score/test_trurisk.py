@@ -59,7 +59,7 @@ def test_trurisk_2_gives_the_numbers_worked_out_by_hand(score, scores, trurisk):
 def test_a_row_carries_every_factor(score):
     assert score([95, 90, 84, 40, 39, 1], acs=3, is_facing=True) == {
         "asset_id": "a",
-        "trurisk": 598,
+        "trurisk": 589,
         "trurisk_formula": "trurisk-1",
         "acs": 3,
         "exposure": 1.2,
