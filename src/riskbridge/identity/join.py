@@ -1,0 +1,190 @@
+"""Rule by rule, records that share a key become one component, unless something stronger speaks against it.
+
+Set-based and recomputed over all records, so the outcome depends neither on the order of rows nor on earlier runs. A
+component is named after its smallest source record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.errors import FatalError
+from riskbridge.forms import SEPARATOR
+from riskbridge.identity.keys import ACTIVE_KIND, SHORT_NAME_KIND
+from riskbridge.identity.rules import IDENTIFYING, Rule
+
+Materialise = Callable[[ir.Table], ir.Table]
+
+_KINDS = ("cloud instance ids", "Entra device ids", "hardware UUIDs", "serial numbers", "full names")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits that keep a wrong rule from doing harm.
+
+    Attributes:
+        max_records_per_asset: A match that would put more records together is refused.
+        max_rounds: Rounds in which a rule's matches must settle; chains of any length that occurs settle in a few.
+    """
+
+    max_records_per_asset: int = 50
+    max_rounds: int = 32
+
+
+def join_records(
+    shared: ir.Table,
+    facts: ir.Table,
+    rules: Sequence[tuple[str, Rule]],
+    materialise: Materialise,
+    bounds: Bounds,
+) -> ir.Table:
+    """Components of the records that share any key.
+
+    Args:
+        shared: What `keys.find_shared_keys` gave, materialised.
+        facts: What `keys.against` gave for those records, materialised.
+        rules: Number and rule of those that occur in `shared`, in order.
+        materialise: Computes a table once.
+        bounds: Limits.
+
+    Returns:
+        Materialised, one row a record of `shared`: `source_asset_id`, `component`, `rule` and `matched_on` (null while
+        nothing joined it) and `refusals` (texts after a separator each; empty for none).
+
+    Raises:
+        FatalError: `identity.unsettled`: a rule's matches did not settle within the rounds.
+    """
+    members = shared.select("source_asset_id").distinct()
+    members = members.mutate(
+        component=members.source_asset_id,
+        rule=ibis.null("string"),
+        matched_on=ibis.null("string"),
+        refusals=ibis.literal(""),
+    )
+    members = materialise(members)
+    for number, rule in rules:
+        keys = shared.filter(shared.rule == number)
+        members = _apply(rule, keys, members, facts, materialise=materialise, bounds=bounds)
+    return members
+
+
+def _apply(
+    rule: Rule, keys: ir.Table, members: ir.Table, facts: ir.Table, *, materialise: Materialise, bounds: Bounds
+) -> ir.Table:
+    edges = materialise(_edges(rule, keys, members))
+    if not _count(edges):
+        return members
+    places = _settle(rule, edges, materialise, bounds)
+    involved = materialise(
+        members.join(places, "component").select("source_asset_id", "component", "candidate", "rule")
+    )
+    verdicts = materialise(_verdicts(rule, involved, facts, bounds))
+    return materialise(_advance(rule, members, edges, places.join(verdicts, "candidate")))
+
+
+def _edges(rule: Rule, keys: ir.Table, members: ir.Table) -> ir.Table:
+    """Keys that would change something: they lie in several components and, for a weak rule, somebody still seeks."""
+    rows = keys.drop("rule").join(members.select("source_asset_id", "component", joined_by="rule"), "source_asset_id")
+    seekers = rows.source_asset_id.count(where=rows.joined_by.isnull())
+    groups = rows.group_by("value").agg(first=rows.component.min(), last=rows.component.max(), seekers=seekers)
+    groups = groups.filter(groups["first"] < groups["last"])
+    if rule.is_weak:
+        groups = groups.filter(groups.seekers > 0)
+    return rows.semi_join(groups, "value").select("value", "source_asset_id", "component")
+
+
+def _settle(rule: Rule, edges: ir.Table, materialise: Materialise, bounds: Bounds) -> ir.Table:
+    """Components and the candidate each falls into: the smallest component that keys connect it with."""
+    links = edges.select("value", "component").distinct()
+    labels = links.mutate(was=links.component, label=links.component)
+    for _ in range(bounds.max_rounds):
+        labels = materialise(_spread(labels))
+        if not _count(labels.filter(labels.was != labels.label)):
+            return labels.select("component", candidate="label").distinct()
+    raise FatalError(
+        f"The matches of the identification rule {rule.name!r} did not settle within {bounds.max_rounds} rounds.",
+        code="identity.unsettled",
+        remedy="Turn the rule off, or raise the number of rounds, and run again. Nothing stored was changed.",
+        rule=rule.name,
+    )
+
+
+def _spread(labels: ir.Table) -> ir.Table:
+    near = labels.mutate(near=labels.label.min().over(group_by="value"))
+    best = near.mutate(best=near.near.min().over(group_by="component"))
+    # A jump to the label's own label halves long chains.
+    jumps = best.select(of="component", jump="best").distinct()
+    rows = best.left_join(jumps, best.best == jumps["of"])
+    return rows.select("value", "component", was=rows.label, label=rows.jump.coalesce(rows.best))
+
+
+def _verdicts(rule: Rule, involved: ir.Table, facts: ir.Table, bounds: Bounds) -> ir.Table:
+    """One row a candidate: `candidate` and `why` it is refused, null when it is accepted."""
+    sizes = involved.group_by("candidate").agg(
+        records=involved.count(),
+        established=involved.component.nunique(where=involved.rule.notnull()),
+    )
+    is_large = sizes.records > bounds.max_records_per_asset
+    large = ibis.literal("would put ") + sizes.records.cast("string") + " records together"
+    is_ambiguous = (sizes.established > 1) if rule.is_weak else ibis.literal(value=False)
+    sizes = sizes.mutate(
+        by_size=ibis.cases((is_large, large), (is_ambiguous, "several assets match"), else_=ibis.null("string"))
+    )
+    conflicts = _conflicts(rule, involved, facts)
+    if conflicts is None:
+        return sizes.select("candidate", why="by_size")
+    worst = conflicts.group_by(of="candidate").agg(by_fact=conflicts.why.min())
+    rows = sizes.left_join(worst, sizes.candidate == worst["of"])
+    # The first sign orders conflicts by strength and is not shown.
+    return rows.select("candidate", why=rows.by_fact.substr(1).coalesce(rows.by_size))
+
+
+def _conflicts(rule: Rule, involved: ir.Table, facts: ir.Table) -> ir.Table | None:
+    """Facts on which the parts of a candidate differ; a difference that one part had already is none of the match's."""
+    kinds = [str(IDENTIFYING.index(name)) for name in rule.stronger]
+    if rule.is_by_short_name:
+        kinds.append(SHORT_NAME_KIND)
+    if rule.is_weak:
+        kinds.append(ACTIVE_KIND)
+    if not kinds:
+        return None
+    rows = facts.filter(facts.kind.isin(kinds)).join(
+        involved.select("source_asset_id", "component", "candidate"), "source_asset_id"
+    )
+    value = rows.fact_value
+    whole = rows.group_by("candidate", "kind", "scope").agg(values=value.nunique(), low=value.min(), high=value.max())
+    part = rows.group_by("candidate", "kind", "scope", "component").agg(own=value.nunique())
+    most = part.group_by("candidate", "kind", "scope").agg(most=part.own.max())
+    both = whole.filter(whole["values"] > 1).join(most, ["candidate", "kind", "scope"])
+    both = both.filter(both["values"] > both.most)
+    named = ibis.cases(*((both.kind == str(place), text) for place, text in enumerate(_KINDS)), else_="")
+    differs = ibis.literal("different ") + named + " (" + both.low + ", " + both.high + ")"
+    active = ibis.literal("several active devices of one source")
+    return both.select("candidate", why=both.kind + ibis.ifelse(both.kind == ACTIVE_KIND, active, differs))
+
+
+def _advance(rule: Rule, members: ir.Table, edges: ir.Table, judged: ir.Table) -> ir.Table:
+    matched = edges.group_by(matched_id="source_asset_id").agg(values=edges.value.collect(distinct=True))
+    matched = matched.select("matched_id", values=matched["values"].sort().join(", "))
+    judged = judged.select("candidate", "why", part="component")
+    rows = members.left_join(judged, members.component == judged.part)
+    rows = rows.left_join(matched, rows.source_asset_id == matched.matched_id)
+    is_joined = rows.candidate.notnull() & rows.why.isnull()
+    is_first = is_joined & rows.rule.isnull() & rows["values"].notnull()
+    refusal = ibis.literal(f"{SEPARATOR}{rule.name}: ") + rows["values"] + ": " + rows.why
+    return rows.select(
+        "source_asset_id",
+        component=ibis.ifelse(is_joined, rows.candidate, rows.component),
+        rule=ibis.ifelse(is_first, rule.name, rows.rule),
+        matched_on=ibis.ifelse(is_first, rows["values"], rows.matched_on),
+        refusals=rows.refusals + refusal.fill_null(""),
+    )
+
+
+def _count(table: ir.Table) -> int:
+    number: int = table.count().to_pyarrow().as_py()
+    return number
