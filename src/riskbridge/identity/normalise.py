@@ -62,15 +62,15 @@ PLACEHOLDER_MACS = (
     "005345000000",
     "02004c4f4f50",
     "025041000001",
-    "20415359" + "4eff",
+    "204153594eff",
     "33506f453030",
     "505054503030",
 )
 """Fixed addresses of VPN clients, host-only networks, dial-up adapters and packet capture drivers."""
 
-_SAME_SIGN = r"^([0 .:-]*|[f .:-]*|[x .:-]*)$"
 _MAC = r"^[0-9a-f]{12}$"
-_MADE_UP_MAC = r"^(0{12}|f{12}|0242[0-9a-f]{8}|4201[0-9a-f]{8}|0a0027[0-9a-f]{6})$"
+_MADE_UP_MACS = ("000000000000", "ffffffffffff", "0242", "4201", "0a0027")
+"""Beginnings: nothing, broadcast, container networks, addresses made from a private IP, host-only networks."""
 _IP_ADDRESS = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f:.%]*:[0-9a-z:.%]*)$"
 _LOCAL_ADDRESS = (
     r"^(127\.|169\.254\.|0\.|::1$|::$|fe[89ab][0-9a-f]:|172\.17\.0\.1$|255\.255\.255\.255$|22[4-9]\.|23[0-9]\.|ff)"
@@ -90,7 +90,8 @@ def normalise(records: ir.Table) -> ir.Table:
         `merge_ids`, `mac_addresses`, `ip_addresses`: arrays still as the source spells them, or null. Lazy.
     """
     merged_into = records.merged_into_external_id.nullif("")
-    name = lower(records.asset_name.strip()).re_replace(r"\.+$", "")
+    name = lower(records.asset_name.strip())
+    name = ibis.ifelse(name.endswith("."), name.substr(0, name.length() - 1), name)
     host_name = _host(name.re_extract(r"^([^.]+)", 1), is_address=name.re_search(_IP_ADDRESS))
     is_qualified = name.contains(".") & ~name.re_search(_LOCAL_NAME) & host_name.notnull()
     source = records.connector_id + SEPARATOR
@@ -115,8 +116,9 @@ def normalise(records: ir.Table) -> ir.Table:
 def normalise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
     """One value of a multi-valued attribute in its one spelling; null when it identifies nothing."""
     if attribute == "mac_address":
-        mac = lower(value).re_replace(r"[^0-9a-f]", "")
-        is_real = mac.re_search(_MAC) & ~mac.re_search(_MADE_UP_MAC) & mac.notin(PLACEHOLDER_MACS)
+        mac = _without(lower(value.strip()), ":-.")
+        is_made_up = ibis.or_(*(mac.startswith(prefix) for prefix in _MADE_UP_MACS))
+        is_real = mac.re_search(_MAC) & ~is_made_up & mac.notin(PLACEHOLDER_MACS)
         return ibis.ifelse(is_real, mac, ibis.null("string"))
     if attribute == "ip_address":
         address = lower(value.strip())
@@ -126,13 +128,22 @@ def normalise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
 
 
 def _id(value: ir.StringValue) -> ir.StringValue:
-    tidy = lower(value.strip()).re_replace(r"[{}]", "")
-    return ibis.ifelse(tidy.re_search(_SAME_SIGN), ibis.null("string"), _known(tidy, PLACEHOLDER_TEXTS))
+    tidy = _without(lower(value.strip()), "{}")
+    bare = _without(tidy, " .:-")
+    is_one_sign = ibis.or_(*(bare.replace(sign, "") == "" for sign in "0fx"))
+    return ibis.ifelse(is_one_sign, ibis.null("string"), _known(tidy, PLACEHOLDER_TEXTS))
 
 
 def _host(name: ir.StringValue, *, is_address: ir.BooleanValue | None) -> ir.StringValue:
     known = _known(name, PLACEHOLDER_HOSTS)
     return known if is_address is None else ibis.ifelse(is_address, ibis.null("string"), known)
+
+
+def _without(text: ir.StringValue, signs: str) -> ir.StringValue:
+    # Many times faster than a regular expression, on every record of the estate.
+    for sign in signs:
+        text = text.replace(sign, "")
+    return text
 
 
 def _known(value: ir.StringValue, placeholders: tuple[str, ...]) -> ir.StringValue:
