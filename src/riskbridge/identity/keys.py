@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR
-from riskbridge.identity.normalise import normalise_value
+from riskbridge.identity.normalise import recognise, recognise_value
 from riskbridge.identity.rules import IDENTIFYING, MULTI_VALUED, Rule
 
 SHORT_NAME_KIND = str(len(IDENTIFYING))
@@ -17,25 +17,17 @@ ACTIVE_KIND = str(len(IDENTIFYING) + 1)
 _ARRAYS = {"merge_id": "merge_ids", "mac_address": "mac_addresses", "ip_address": "ip_addresses"}
 
 
-def find_shared_keys(records: ir.Table, rules: Sequence[Rule]) -> ir.Table:
-    """Keys that several records have: the only ones that can join anything.
+def rule_keys(records: ir.Table, rules: Sequence[Rule]) -> ir.Table:
+    """Every key of every record; a record that lacks an attribute of a rule has no key for it.
 
     Args:
-        records: What `normalise` gave.
-        rules: Those that are on, in order.
+        records: What `normalise.spell` gave.
+        rules: Those that are on, in order; at least one.
 
     Returns:
-        `rule` (place in `rules` as two digits, from 00), `value` (as a person may read it) and `source_asset_id`,
-        without repetition.
+        `rule` (place in `rules` as two digits, from 00), `value` (as a person may read it) and `source_asset_id`.
     """
-    keys = rule_keys(records, rules)
-    shared = keys.group_by("rule", "value").agg(first=keys.source_asset_id.min(), last=keys.source_asset_id.max())
-    shared = shared.filter(shared["first"] < shared["last"])
-    return keys.semi_join(shared, ["rule", "value"]).distinct()
-
-
-def rule_keys(records: ir.Table, rules: Sequence[Rule]) -> ir.Table:
-    """Every key of every record: `rule`, `value`, `source_asset_id`; a record that lacks an attribute has none."""
+    records = recognise(records)
     numbered = list(enumerate(rules))
     parts = []
     for needed in sorted({_multi_valued(rule) for rule in rules}):
@@ -44,16 +36,24 @@ def rule_keys(records: ir.Table, rules: Sequence[Rule]) -> ir.Table:
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
+def find_shared_keys(keys: ir.Table) -> ir.Table:
+    """Of the keys that `rule_keys` gave, materialised, those that several records have, without repetition."""
+    shared = keys.group_by("rule", "value").agg(first=keys.source_asset_id.min(), last=keys.source_asset_id.max())
+    shared = shared.filter(shared["first"] < shared["last"])
+    return keys.semi_join(shared, ["rule", "value"]).distinct()
+
+
 def against(records: ir.Table) -> ir.Table:
     """Facts of which two values in one asset speak against it.
 
     Args:
-        records: What `normalise` gave.
+        records: What `normalise.spell` gave.
 
     Returns:
         `source_asset_id`, `kind` (place in `IDENTIFYING`, `SHORT_NAME_KIND` for the full name, or `ACTIVE_KIND` for
         being an active device), `scope` (the connector for `ACTIVE_KIND`, else empty) and `fact_value`.
     """
+    records = recognise(records)
     values = [ibis.literal(str(place)) + records[name] for place, name in enumerate((*IDENTIFYING, "fqdn"))]
     rows = records.select("source_asset_id", packed=ibis.array(values).unnest())
     rows = rows.filter(rows.packed.notnull())
@@ -73,7 +73,7 @@ def _multi_valued(rule: Rule) -> tuple[str, ...]:
 def _unnested(records: ir.Table, needed: tuple[str, ...]) -> ir.Table:
     for name in needed:
         records = records.mutate(**{name: records[_ARRAYS[name]].unnest()})
-        records = records.mutate(**{name: normalise_value(name, records[name])})
+        records = records.mutate(**{name: recognise_value(name, records[name])})
         records = records.filter(records[name].notnull())
     return records
 

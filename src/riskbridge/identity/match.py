@@ -10,9 +10,9 @@ import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR
 from riskbridge.identity.join import Bounds, Materialise, join_records
-from riskbridge.identity.keys import against, find_shared_keys
+from riskbridge.identity.keys import against, find_shared_keys, rule_keys
 from riskbridge.identity.naming import name_assets
-from riskbridge.identity.normalise import normalise
+from riskbridge.identity.normalise import spell
 from riskbridge.identity.rules import Rule, check_rules
 from riskbridge.identity.survivorship import COLUMNS, lone_assets, merged_assets
 from riskbridge.model.schema import TEXTS
@@ -83,11 +83,12 @@ def _members(records: ir.Table, rules: tuple[Rule, ...], materialise: Materialis
     if not rules:
         return None
     # Usually few records share anything, so all that follows runs on those alone.
-    shared = materialise(find_shared_keys(materialise(normalise(records)), rules))
+    spelled = materialise(spell(records))
+    shared = materialise(find_shared_keys(materialise(rule_keys(spelled, rules))))
     present = set(shared.select("rule").distinct().to_pyarrow().column("rule").to_pylist())
     if not present:
         return None
-    facts = materialise(against(normalise(records.semi_join(shared, "source_asset_id"))))
+    facts = materialise(against(spelled.semi_join(shared, "source_asset_id")))
     numbered = [(f"{place:02d}", rule) for place, rule in enumerate(rules)]
     return join_records(shared, facts, [pair for pair in numbered if pair[0] in present], materialise, bounds)
 

@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR, lower
+from riskbridge.identity.rules import IDENTIFYING
 
 PLACEHOLDER_TEXTS = (
     "",
@@ -71,6 +72,8 @@ PLACEHOLDER_MACS = (
 _MAC = r"^[0-9a-f]{12}$"
 _MADE_UP_MACS = ("000000000000", "ffffffffffff", "0242", "4201", "0a0027")
 """Beginnings: nothing, broadcast, container networks, addresses made from a private IP, host-only networks."""
+
+_ONE_SIGN = r"^([0 .:-]*|[f .:-]*|[x .:-]*)$"
 _IP_ADDRESS = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f:.%]*:[0-9a-z:.%]*)$"
 _LOCAL_ADDRESS = (
     r"^(127\.|169\.254\.|0\.|::1$|::$|fe[89ab][0-9a-f]:|172\.17\.0\.1$|255\.255\.255\.255$|22[4-9]\.|23[0-9]\.|ff)"
@@ -78,73 +81,84 @@ _LOCAL_ADDRESS = (
 _LOCAL_NAME = r"^[^.]+\.(local|localdomain|lan|home)$"
 
 
-def normalise(records: ir.Table) -> ir.Table:
-    """Records with the attributes that rules compare.
+def spell(records: ir.Table) -> ir.Table:
+    """Records with their identifying texts in one spelling; placeholders are still there.
+
+    Meant to be materialised: an expression that is used often is computed as often as it is used.
 
     Args:
         records: The columns of SOURCE_ASSET.
 
     Returns:
-        `source_asset_id`, `connector_id`, `is_active` (its sensor is not inactive and it was not merged away), the
-        single-valued attributes of `rules.ATTRIBUTES` (null where there is no value that identifies anything) and
-        `merge_ids`, `mac_addresses`, `ip_addresses`: arrays still as the source spells them, or null. Lazy.
+        `source_asset_id`, `connector_id`, `is_active` (its sensor is not inactive and it was not merged away), `name`,
+        `label` (the first of its name), `IDENTIFYING`, `netbios_name`, `domain`, and `merge_ids`, `mac_addresses`,
+        `ip_addresses`: arrays as the source spells them.
     """
     merged_into = records.merged_into_external_id.nullif("")
-    name = lower(records.asset_name.strip())
+    name = _tidy(records.asset_name)
     name = ibis.ifelse(name.endswith("."), name.substr(0, name.length() - 1), name)
-    host_name = _host(name.re_extract(r"^([^.]+)", 1), is_address=name.re_search(_IP_ADDRESS))
-    is_qualified = name.contains(".") & ~name.re_search(_LOCAL_NAME) & host_name.notnull()
     source = records.connector_id + SEPARATOR
     return records.select(
         "source_asset_id",
         "connector_id",
         is_active=(records.health_status.fill_null("") != "Inactive") & merged_into.isnull(),
-        cloud_instance_id=_id(records.cloud_instance_id),
-        entra_device_id=_id(records.entra_device_id),
-        hardware_uuid=_id(records.hardware_uuid),
-        serial_number=_id(records.serial_number),
-        fqdn=ibis.ifelse(is_qualified, name, ibis.null("string")),
-        host_name=host_name,
-        netbios_name=_host(lower(records.netbios_name.strip()), is_address=None),
-        domain=_known(lower(records.domain.strip()), PLACEHOLDER_TEXTS),
+        name=name,
+        label=_tidy(records.asset_name).re_extract(r"^([^.]+)", 1),
+        **{attribute: _tidy(records[attribute]) for attribute in (*IDENTIFYING, "netbios_name", "domain")},
         merge_ids=ibis.array([source + records.external_asset_id, source + merged_into]),
         mac_addresses=records.mac_addresses,
         ip_addresses=records.ip_addresses,
     )
 
 
-def normalise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
+def recognise(spelled: ir.Table) -> ir.Table:
+    """Records with the attributes that rules compare; null where there is no value that identifies anything.
+
+    Args:
+        spelled: What `spell` gave.
+
+    Returns:
+        `source_asset_id`, `connector_id`, `is_active`, the single-valued attributes of `rules.ATTRIBUTES`, and the
+        arrays of `spell`. Lazy.
+    """
+    name, label = spelled.name, spelled.label
+    is_host = label.notin(PLACEHOLDER_HOSTS) & ~name.re_search(_IP_ADDRESS)
+    return spelled.select(
+        "source_asset_id",
+        "connector_id",
+        "is_active",
+        **{attribute: _id(spelled[attribute]) for attribute in IDENTIFYING},
+        fqdn=_where(is_host & name.contains(".") & ~name.re_search(_LOCAL_NAME), name),
+        host_name=_where(is_host, label),
+        netbios_name=_where(spelled.netbios_name.notin(PLACEHOLDER_HOSTS), spelled.netbios_name),
+        domain=_where(spelled.domain.notin(PLACEHOLDER_TEXTS), spelled.domain),
+        merge_ids=spelled.merge_ids,
+        mac_addresses=spelled.mac_addresses,
+        ip_addresses=spelled.ip_addresses,
+    )
+
+
+def recognise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
     """One value of a multi-valued attribute in its one spelling; null when it identifies nothing."""
     if attribute == "mac_address":
-        mac = _without(lower(value.strip()), ":-.")
+        bare = lower(value).re_replace(r"[^0-9a-f]", "")
+        mac = ibis.ifelse(value.re_search(_MAC), value, ibis.ifelse(bare.length() == 12, bare, ibis.null("string")))
         is_made_up = ibis.or_(*(mac.startswith(prefix) for prefix in _MADE_UP_MACS))
-        is_real = mac.re_search(_MAC) & ~is_made_up & mac.notin(PLACEHOLDER_MACS)
-        return ibis.ifelse(is_real, mac, ibis.null("string"))
+        return _where(~is_made_up & mac.notin(PLACEHOLDER_MACS), mac)
     if attribute == "ip_address":
-        address = lower(value.strip())
-        is_real = address.re_search(_IP_ADDRESS) & ~address.re_search(_LOCAL_ADDRESS)
-        return ibis.ifelse(is_real, address, ibis.null("string"))
+        address = _tidy(value)
+        return _where(address.re_search(_IP_ADDRESS) & ~address.re_search(_LOCAL_ADDRESS), address)
     return value
 
 
+def _tidy(text: ir.StringValue) -> ir.StringValue:
+    return lower(text.strip())
+
+
 def _id(value: ir.StringValue) -> ir.StringValue:
-    tidy = _without(lower(value.strip()), "{}")
-    bare = _without(tidy, " .:-")
-    is_one_sign = ibis.or_(*(bare.replace(sign, "") == "" for sign in "0fx"))
-    return ibis.ifelse(is_one_sign, ibis.null("string"), _known(tidy, PLACEHOLDER_TEXTS))
+    plain = ibis.ifelse(value.startswith("{"), value.re_replace(r"[{}]", ""), value)
+    return _where(plain.notin(PLACEHOLDER_TEXTS) & ~plain.re_search(_ONE_SIGN), plain)
 
 
-def _host(name: ir.StringValue, *, is_address: ir.BooleanValue | None) -> ir.StringValue:
-    known = _known(name, PLACEHOLDER_HOSTS)
-    return known if is_address is None else ibis.ifelse(is_address, ibis.null("string"), known)
-
-
-def _without(text: ir.StringValue, signs: str) -> ir.StringValue:
-    # Many times faster than a regular expression, on every record of the estate.
-    for sign in signs:
-        text = text.replace(sign, "")
-    return text
-
-
-def _known(value: ir.StringValue, placeholders: tuple[str, ...]) -> ir.StringValue:
-    return ibis.ifelse(value.isin(placeholders), ibis.null("string"), value)
+def _where(is_real: ir.BooleanValue, value: ir.StringValue) -> ir.StringValue:
+    return ibis.ifelse(is_real, value, ibis.null("string"))
