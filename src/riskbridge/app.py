@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
 from riskbridge.errors import ConfigError, InputError, RiskbridgeError
-from riskbridge.model.connector import Connector, Profile, RunOutcome
+from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.security.home import HomeLock
@@ -120,10 +120,43 @@ class App:
         self.store.save_profile(profile)
         return saved
 
-    def check_connector(self, connector: Connector) -> CheckReport:
-        """Ask the tenant for a token and probe each endpoint with its lightest call; stores nothing."""
-        with self._source(connector, None) as source:
+    def change_connector(self, connector: Connector, *, client_secret: str, **changes: Any) -> Connector:
+        """Save other values for a connector that is there."""
+        changed = replace(connector, client_secret=self.secrets.seal(client_secret), **changes)
+        self.store.save_connector(changed)
+        return changed
+
+    def require_free_name(self, name: str) -> None:
+        """Raise when a connector has the name.
+
+        Raises:
+            InputError: `connector.exists`.
+        """
+        if self.store.find_connector(name) is not None:
+            raise InputError(
+                f"There is a connector named '{name}' already.",
+                code="connector.exists",
+                remedy="Choose another name, or see it with: riskbridge connector show NAME",
+            )
+
+    def check_connector(self, connector: Connector, *, client_secret: str | None = None) -> CheckReport:
+        """Ask the tenant for a token and probe each endpoint with its lightest call; stores nothing.
+
+        Args:
+            connector: The connector, saved or not.
+            client_secret: The secret (or reference) where it is not saved yet; None takes the saved one.
+        """
+        tested = connector if client_secret is None else replace(connector, client_secret=client_secret)
+        with self._source(tested, None) as source:
             return source.check()
+
+    def state_of(self, connector: Connector) -> ConnectorState:
+        """Where the connector stands: its newest run decides. Who asks owns the home, so nothing is being processed."""
+        newest = self.store.list_runs(connector.connector_id, limit=1)
+        if not newest:
+            return ConnectorState.REGISTERED
+        is_good = newest[0].outcome is RunOutcome.SUCCEEDED
+        return ConnectorState.PROCESSED if is_good else ConnectorState.ATTENTION
 
     def import_feed(self, kind: str, location: str) -> int:
         """Read a feed (`kev` or `epss`) from a path or URL and keep it in the home; gives its number of CVEs.
@@ -162,7 +195,9 @@ class App:
         profile = self.store.get_profile(connector.connector_id, profile_name)
         record = self._begin(connector, profile)
         try:
-            report, calls = self._execute(connector, profile, record, progress or NoProgress(), is_drop_accepted)
+            report, calls = self._execute(
+                connector, profile, record, progress or NoProgress(), is_drop_accepted=is_drop_accepted
+            )
         except RiskbridgeError as error:
             self._finish(record, RunOutcome.FAILED, error=error.as_dict())
             raise
@@ -198,7 +233,7 @@ class App:
         return record
 
     def _execute(
-        self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, is_drop_accepted: bool
+        self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
         from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
@@ -217,11 +252,13 @@ class App:
                 score_settings=ScoreSettings(),
                 now=self._now,
             )
-            report = run_once(self._plan(connector, profile, record, is_drop_accepted), parts, progress)
+            report = run_once(
+                self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted), parts, progress
+            )
             area.prune(keep_runs=self.settings.staging_runs_kept)
             return report, source.calls
 
-    def _plan(self, connector: Connector, profile: Profile, record: RunRecord, is_drop_accepted: bool) -> RunPlan:
+    def _plan(self, connector: Connector, profile: Profile, record: RunRecord, *, is_drop_accepted: bool) -> RunPlan:
         from riskbridge.pipeline.run import RunPlan  # noqa: PLC0415
 
         return RunPlan(

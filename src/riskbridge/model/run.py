@@ -29,6 +29,8 @@ class RunRecord:
         warnings: Sentences.
         error: The failure as plain data; None without one.
         is_resumed: It was killed and taken up again.
+        trigger: What began it: `manual`, or the name of a schedule.
+        phase: The phase it had reached when the record was last saved; None before the first.
     """
 
     run_id: str
@@ -47,3 +49,5 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
     error: dict[str, object] | None = None
     is_resumed: bool = False
+    trigger: str = "manual"
+    phase: str | None = None

@@ -70,7 +70,9 @@ class Reconciliation:
         self._devices = rows
         fresh = rows.anti_join(stored, [rows.source_asset_id == stored.source_asset_id, _same_content(rows, stored)])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
-        records = engine.materialise(stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records")
+        records = engine.materialise(
+            stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
+        )
         old_links = self.warehouse.current(ASSET_LINK)
         names = ibis.memtable(
             {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
@@ -86,7 +88,9 @@ class Reconciliation:
         same = [links[n].identical_to(old_links[n]) for n in ("source_asset_id", "asset_id", "rule", "matched_on")]
         self.changes.versions[ASSET_LINK.name] = engine.materialise(links.anti_join(old_links, same), "link_versions")
         keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
-        self._links = engine.materialise(keys.join(links.select("source_asset_id", "asset_id"), "source_asset_id"), "keys")
+        self._links = engine.materialise(
+            keys.join(links.select("source_asset_id", "asset_id"), "source_asset_id"), "keys"
+        )
         self._assets = engine.materialise(plan.assets, "assets")
         self.changes.rejects += devices.rejects
         self.counts["devices"] = engine.scalar(rows.count())
@@ -118,7 +122,10 @@ class Reconciliation:
         columns = (*DETECTION_COLUMNS, "change", "evidence")
         if not is_first:
             parts.append(self._moved(current, columns))
-        versions = engine.materialise(ibis.union(*[p.select(*columns) for p in parts]) if len(parts) > 1 else parts[0].select(*columns), "detection")
+        versions = engine.materialise(
+            ibis.union(*[p.select(*columns) for p in parts]) if len(parts) > 1 else parts[0].select(*columns),
+            "detection",
+        )
         if not is_first:
             versions = self._latest_of_each(versions)
         self.changes.versions[DETECTION.name] = versions

@@ -157,9 +157,7 @@ _STREAMS = (
 )
 
 
-def _read_streams(
-    plan: RunPlan, parts: Parts, progress: Progress, report: RunReport
-) -> dict[str, StagedStream]:
+def _read_streams(plan: RunPlan, parts: Parts, progress: Progress, report: RunReport) -> dict[str, StagedStream]:
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
     staged: dict[str, StagedStream] = {}
     for phase, model in _STREAMS:

@@ -167,21 +167,32 @@ def _syntax_fault(text: str, error: UnexpectedInput) -> InputError:
     else:
         offset, length, found = len(text.rstrip()), 1, ""
         expected = set(getattr(error, "accepts", None) or getattr(error, "expected", ()))
+    if "COMPARISON" in expected:
+        return _no_condition(text, offset)
     cause, remedy = _explain(text, offset, found, expected)
     return make_fault(text, offset, length, code="qql.syntax", cause=cause, remedy=remedy)
+
+
+def _no_condition(text: str, offset: int) -> InputError:
+    before = text[:offset].rstrip()
+    name = re.search(r"[\w.]*$", before)
+    word = name.group() if name else ""
+    return make_fault(
+        text,
+        len(before) - len(word),
+        len(word),
+        code="qql.syntax",
+        cause=f"'{word}' is followed by no condition",
+        remedy=f"Write a token, a colon and a value, for instance finding.title:{word}.",
+    )
 
 
 def _explain(text: str, offset: int, found: str, expected: set[str]) -> tuple[str, str]:
     if found in ("'\"'", "'`'"):
         return f"The quotation mark {found[1]} is not closed", "Add the missing one, or leave both out."
     at = f"{found} cannot stand here" if found else "The query ends too early"
-    if "COMPARISON" in expected:
-        word = re.search(r"[\w.]*$", text[:offset].rstrip())
-        name = word.group() if word else ""
-        return (
-            f"'{name}' is followed by no condition",
-            f"Write a token, a colon and a value, for instance finding.title:{name or 'openssl'}.",
-        )
+    if "_NULL" in expected:
+        return f"{at}: 'null' or 'not null' is missing", "Write is null or is not null."
     if "WORD" in expected:
         return f"{at}: a value is missing", 'Write a value; put one that has blanks or brackets in "quotes".'
     if "NAME" in expected:

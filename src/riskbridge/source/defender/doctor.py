@@ -39,9 +39,7 @@ class CheckReport:
         return all(item.is_ok for item in self.items)
 
 
-def check(
-    tokens: TokenProvider, api: ApiClient, settings: DefenderSettings, paths: Mapping[str, str]
-) -> CheckReport:
+def check(tokens: TokenProvider, api: ApiClient, settings: DefenderSettings, paths: Mapping[str, str]) -> CheckReport:
     """Ask for a token, read its roles, and ask each endpoint for one row."""
     items: list[CheckItem] = []
     try:

@@ -135,17 +135,13 @@ class DefenderSource:
         found = _NEXT_LINK.search(body, max(0, len(body) - 4096))
         return None if found is None else str(json.loads(found[1]))
 
-    def _url_after(
-        self, model: SourceModel, page: DecodedPage, received: int, filter_text: str | None
-    ) -> str | None:
+    def _url_after(self, model: SourceModel, page: DecodedPage, received: int, filter_text: str | None) -> str | None:
         size = self._page_size(model)
         if size is None:
             return page.next_link
         return self._url(model, filter_text, received) if page.received >= size else None
 
-    def _decode(
-        self, decoder: PageDecoder, url: str, response: Response, number: int
-    ) -> tuple[DecodedPage, Response]:
+    def _decode(self, decoder: PageDecoder, url: str, response: Response, number: int) -> tuple[DecodedPage, Response]:
         for attempt in range(self._policy.attempts):
             try:
                 return decoder.decode(response.body, number), response

@@ -15,7 +15,10 @@ _REMEDIES: dict[int, tuple[str, str]] = {
     7000222: ("defender.expired-secret", "Make a new client secret in Entra and enter it."),
     700016: ("defender.unknown-app", "Check the client id, and that the application is in this tenant."),
     90002: ("defender.unknown-tenant", "Check the tenant id and that the login URL is of the right cloud."),
-    500011: ("defender.bad-audience", "Check the audience: Defender may not be set up in the tenant, or the cloud is another."),
+    500011: (
+        "defender.bad-audience",
+        "Check the audience: Defender may not be set up in the tenant, or the cloud is another.",
+    ),
     70011: ("defender.bad-audience", "Check the audience of the connector."),
     7000112: ("defender.disabled-app", "Enable the application in Entra."),
     7000229: ("defender.no-consent", "Give admin consent to the application in this tenant."),
@@ -113,7 +116,9 @@ class _HttpxAdapter:
 
     def post(self, url: str, **options: Any) -> httpx.Response:
         options.pop("timeout", None)
-        return self._client.post(url, params=options.get("params"), data=options.get("data"), headers=options.get("headers"))
+        return self._client.post(
+            url, params=options.get("params"), data=options.get("data"), headers=options.get("headers")
+        )
 
     def get(self, url: str, **options: Any) -> httpx.Response:
         return self._client.get(url, params=options.get("params"), headers=options.get("headers"))

@@ -1,50 +1,80 @@
-"""The config store: connectors, profiles and runs, as values in and values out."""
+"""The config store: connectors, profiles, runs, settings and the audit log, as values in and values out."""
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict, fields
+import getpass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select, text
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from riskbridge.errors import ConfigError, InputError
+from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
-from riskbridge.store.config.tables import ConnectorRow, ProfileRow, RunRow
+from riskbridge.store.config.database import Database
+from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
-HEAD = "0001"
-"""The newest migration of this release."""
+_SECRETS = frozenset({"client_secret"})
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change that a person made: who, when, what was done to which object, and the values that changed.
+
+    Attributes:
+        at: Aware UTC.
+        actor: Name of the account.
+        action: Such as `connector.changed`.
+        object: Name of what was changed.
+        detail: New values by field; a secret shows as `changed`.
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    detail: dict[str, Any]
+
+
+T = TypeVar("T", Connector, Profile, AuditEntry)
 
 
 class ConfigStore:
-    """What people set up, in one SQLite file, made or migrated when it is opened.
+    """What people set up and the record of runs, made or migrated when it is opened. Threads may share it.
+
+    Every change of a connector, profile or setting adds an audit entry in the same transaction; saving what is there
+    already changes nothing. Names are unique and found without regard to letter case.
+
+    Args:
+        where: Path of a SQLite file, or a SQLAlchemy URL.
+        actor: Who makes the changes, for the audit log; None is the user of this process.
+        now: The clock, aware UTC.
 
     Raises:
-        ConfigError: `config.unreadable` for a file that is no store, `config.newer` for one of a later release; neither is
-            changed.
+        ConfigError: `config.unreadable`, `config.foreign`, `config.newer`, `config.read-only`; nothing was changed.
+        RetryableError: `config.busy`: another process keeps writing. Any method may raise it.
+        FatalError: `config.disk`: the disk is full. Any method may raise it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = _open(path)
-        try:
-            with self._engine.begin() as connection:
-                self._ensure_schema(connection)
-        except DatabaseError as error:
-            self._engine.dispose()
-            raise ConfigError(
-                f"The config store {path} cannot be read: {error.orig}.",
-                code="config.unreadable",
-                remedy="Restore it from a backup, or move it away to begin anew. It was not changed.",
-            ) from error
+    def __init__(
+        self, where: Path | str, *, actor: str | None = None, now: Callable[[], datetime] | None = None
+    ) -> None:
+        self._actor = actor or _local_user()
+        self._now = now or (lambda: datetime.now(UTC))
+        self._database = Database(where)
 
     def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
+        """Close the database."""
+        self._database.close()
+
+    # Connectors
 
     def save_connector(self, connector: Connector) -> None:
         """Insert or update a connector.
@@ -53,8 +83,9 @@ class ConfigStore:
             InputError: `connector.exists`: another connector has the name.
         """
         try:
-            with Session(self._engine) as session, session.begin():
-                session.merge(ConnectorRow(**asdict(connector)))
+            with self._database.writing() as session:
+                row = session.get(ConnectorRow, connector.connector_id)
+                self._save(session, "connector", connector, row, ConnectorRow)
         except IntegrityError as error:
             raise InputError(
                 f"There is a connector named '{connector.name}' already.",
@@ -64,9 +95,9 @@ class ConfigStore:
 
     def find_connector(self, name: str) -> Connector | None:
         """The connector of that name in any letter case, or None."""
-        with Session(self._engine) as session:
-            row = session.scalars(select(ConnectorRow).where(func.lower(ConnectorRow.name) == name.lower())).first()
-            return None if row is None else Connector(**_values(row, Connector))
+        with self._database.reading() as session:
+            row = _find_connector(session, name)
+            return None if row is None else _value(row, Connector)
 
     def get_connector(self, name: str) -> Connector:
         """The connector of that name in any letter case.
@@ -75,31 +106,53 @@ class ConfigStore:
             InputError: `connector.unknown`, with the nearest names.
         """
         found = self.find_connector(name)
-        if found is not None:
-            return found
-        names = [c.name for c in self.list_connectors()]
-        near = difflib.get_close_matches(name, names, n=3) or names[:5]
-        remedy = f"Did you mean: {', '.join(near)}?" if near else "Add one with: riskbridge connector add"
-        raise InputError(f"There is no connector named '{name}'.", code="connector.unknown", remedy=remedy)
+        if found is None:
+            raise _unknown_connector(name, [c.name for c in self.list_connectors()])
+        return found
 
     def list_connectors(self) -> list[Connector]:
         """Every connector by name."""
-        with Session(self._engine) as session:
-            rows = session.scalars(select(ConnectorRow).order_by(func.lower(ConnectorRow.name)))
-            return [Connector(**_values(row, Connector)) for row in rows]
+        with self._database.reading() as session:
+            rows = session.scalars(select(ConnectorRow).order_by(ConnectorRow.name_key))
+            return [_value(row, Connector) for row in rows]
+
+    def delete_connector(self, name: str) -> None:
+        """Delete a connector and its profiles; records of its runs and everything in the warehouse stay.
+
+        Raises:
+            InputError: `connector.unknown`, with the nearest names.
+        """
+        with self._database.writing() as session:
+            row = _find_connector(session, name)
+            if row is None:
+                raise _unknown_connector(name, list(session.scalars(select(ConnectorRow.name))))
+            session.delete(row)
+            self._audit(session, "connector.deleted", row.name, {"connector_id": row.connector_id})
+
+    # Profiles
 
     def save_profile(self, profile: Profile) -> None:
-        """Insert or update a profile."""
-        with Session(self._engine) as session, session.begin():
-            session.merge(ProfileRow(**asdict(profile)))
+        """Insert or update a profile.
+
+        Raises:
+            InputError: `profile.exists`: the connector has another profile of that name, or the connector is not there.
+        """
+        try:
+            with self._database.writing() as session:
+                row = session.get(ProfileRow, profile.profile_id)
+                self._save(session, "profile", profile, row, ProfileRow)
+        except IntegrityError as error:
+            raise InputError(
+                f"The profile '{profile.name}' cannot be saved: its connector has another of that name, or is gone.",
+                code="profile.exists",
+                remedy="Choose another name, or see what there is with: riskbridge connector show NAME",
+            ) from error
 
     def list_profiles(self, connector_id: str) -> list[Profile]:
         """The connector's profiles by name."""
-        with Session(self._engine) as session:
-            rows = session.scalars(
-                select(ProfileRow).where(ProfileRow.connector_id == connector_id).order_by(ProfileRow.name)
-            )
-            return [Profile(**_values(row, Profile)) for row in rows]
+        query = select(ProfileRow).where(ProfileRow.connector_id == connector_id).order_by(ProfileRow.name_key)
+        with self._database.reading() as session:
+            return [_value(row, Profile) for row in session.scalars(query)]
 
     def get_profile(self, connector_id: str, name: str | None) -> Profile:
         """The profile of that name; without a name, the connector's only one, or the one named `default`.
@@ -108,80 +161,149 @@ class ConfigStore:
             InputError: `profile.unknown`, with the names there are.
         """
         profiles = self.list_profiles(connector_id)
-        wanted = name or ("default" if len(profiles) > 1 else profiles[0].name if profiles else "default")
+        wanted = name or (profiles[0].name if len(profiles) == 1 else "default")
         for profile in profiles:
-            if profile.name.lower() == wanted.lower():
+            if profile.name.casefold() == wanted.casefold():
                 return profile
-        names = ", ".join(p.name for p in profiles) or "none"
-        raise InputError(
-            f"The connector has no profile named '{wanted}'.",
-            code="profile.unknown",
-            remedy=f"Choose one with --profile. There are: {names}.",
-        )
+        raise _unknown_profile(wanted, [p.name for p in profiles])
+
+    def delete_profile(self, connector_id: str, name: str) -> None:
+        """Delete a profile; records of its runs stay.
+
+        Raises:
+            InputError: `profile.unknown`, with the names there are.
+        """
+        profile = self.get_profile(connector_id, name)
+        with self._database.writing() as session:
+            row = session.get(ProfileRow, profile.profile_id)
+            if row is not None:
+                session.delete(row)
+                self._audit(session, "profile.deleted", profile.name, {"profile_id": profile.profile_id})
+
+    # Runs
 
     def save_run(self, record: RunRecord) -> None:
         """Insert or update a run's record."""
         values = asdict(record) | {"warnings": list(record.warnings), "outcome": record.outcome.value}
-        with Session(self._engine) as session, session.begin():
+        with self._database.writing() as session:
             session.merge(RunRow(**values))
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """The run whose id begins so.
+
+        Raises:
+            InputError: `run.unknown`: no run's id does, or several do.
+        """
+        query = select(RunRow).where(RunRow.run_id.startswith(run_id, autoescape=True)).limit(2)
+        with self._database.reading() as session:
+            found = [_record(row) for row in session.scalars(query)] if run_id else []
+        if len(found) == 1:
+            return found[0]
+        problem = "is the beginning of more than one" if found else "is no"
+        raise InputError(
+            f"'{run_id}' {problem} run id.", code="run.unknown", remedy="List the ids with: riskbridge runs"
+        )
 
     def list_runs(self, connector_id: str | None = None, *, limit: int = 50) -> list[RunRecord]:
         """Runs, newest first; of one connector or of all."""
-        query = select(RunRow).order_by(RunRow.started_at.desc()).limit(limit)
+        query = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run_id).limit(limit)
         if connector_id is not None:
             query = query.where(RunRow.connector_id == connector_id)
-        with Session(self._engine) as session:
+        with self._database.reading() as session:
             return [_record(row) for row in session.scalars(query)]
 
     def list_running(self, connector_id: str) -> list[RunRecord]:
         """Runs whose record says that they have not ended, newest first. Who owns the home knows that they were killed."""
-        return [r for r in self.list_runs(connector_id, limit=1000) if r.outcome is RunOutcome.RUNNING]
+        query = (
+            select(RunRow)
+            .where(RunRow.connector_id == connector_id, RunRow.outcome == RunOutcome.RUNNING.value)
+            .order_by(RunRow.started_at.desc())
+        )
+        with self._database.reading() as session:
+            return [_record(row) for row in session.scalars(query)]
 
-    def _ensure_schema(self, connection: Connection) -> None:
-        version = _version(connection)
-        if version == HEAD:
+    # Settings and the audit log
+
+    def find_setting(self, name: str) -> Any:
+        """The value a person chose, as plain data; None when nobody did."""
+        with self._database.reading() as session:
+            row = session.get(SettingRow, name)
+            return None if row is None else row.value
+
+    def save_setting(self, name: str, value: Any) -> None:
+        """Keep a choice; `value` is plain data that JSON can hold."""
+        with self._database.writing() as session:
+            row = session.get(SettingRow, name)
+            if row is not None and row.value == value:
+                return
+            session.merge(SettingRow(name=name, value=value, changed_at=self._now()))
+            self._audit(session, "setting.changed", name, {"value": value})
+
+    def list_audit(self, *, limit: int = 100) -> list[AuditEntry]:
+        """What people changed, newest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(AuditRow).order_by(AuditRow.audit_id.desc()).limit(limit))
+            return [_value(row, AuditEntry) for row in rows]
+
+    def _save(
+        self,
+        session: Session,
+        noun: str,
+        value: Connector | Profile,
+        row: ConnectorRow | ProfileRow | None,
+        kind: type[ConnectorRow | ProfileRow],
+    ) -> None:
+        values = asdict(value)
+        changed = {n: v for n, v in values.items() if row is None or getattr(row, n) != v}
+        if not changed:
             return
-        if version is not None and version > HEAD:
-            raise ConfigError(
-                f"The config store {self.path} was written by a newer riskbridge (schema {version}).",
-                code="config.newer",
-                remedy="Upgrade riskbridge. The store was not changed.",
-            )
-        _migrate(connection)
+        session.merge(kind(**values, name_key=value.name.casefold()))
+        shown = {n: "changed" if n in _SECRETS else v for n, v in changed.items()}
+        self._audit(session, f"{noun}.{'added' if row is None else 'changed'}", value.name, shown)
+
+    def _audit(self, session: Session, action: str, name: str, detail: dict[str, Any]) -> None:
+        session.add(AuditRow(at=self._now(), actor=self._actor, action=action, object=name, detail=detail))
 
 
-def _open(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _: Any) -> None:
-        for pragma in ("foreign_keys = ON", "busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
+def _find_connector(session: Session, name: str) -> ConnectorRow | None:
+    return session.scalars(select(ConnectorRow).where(ConnectorRow.name_key == name.casefold())).first()
 
 
-def _version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if found is None else str(found)
+def _unknown_connector(name: str, names: Sequence[str]) -> InputError:
+    near = _nearest(name, names)
+    remedy = f"Did you mean: {', '.join(near)}?" if near else "Add one with: riskbridge connector add"
+    return InputError(f"There is no connector named '{name}'.", code="connector.unknown", remedy=remedy)
 
 
-def _migrate(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - half a second, needed once a release
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _unknown_profile(name: str, names: Sequence[str]) -> InputError:
+    return InputError(
+        f"The connector has no profile named '{name}'.",
+        code="profile.unknown",
+        remedy=f"Choose one with --profile. There are: {', '.join(names) or 'none'}.",
+    )
 
 
-def _values(row: object, kind: type[Any]) -> dict[str, Any]:
-    return {f.name: getattr(row, f.name) for f in fields(kind)}
+def _nearest(name: str, names: Sequence[str]) -> Sequence[str]:
+    by_key = {n.casefold(): n for n in sorted(names)}
+    near = difflib.get_close_matches(name.casefold(), by_key, n=3)
+    return [by_key[key] for key in near] or sorted(names)[:5]
+
+
+def _value(row: object, kind: type[T]) -> T:
+    return kind(**_columns(row, kind))
 
 
 def _record(row: RunRow) -> RunRecord:
-    values = _values(row, RunRecord)
+    values = _columns(row, RunRecord)
     return RunRecord(**values | {"outcome": RunOutcome(row.outcome), "warnings": tuple(row.warnings)})
+
+
+def _columns(row: object, kind: Any) -> dict[str, Any]:
+    return {f.name: getattr(row, f.name) for f in fields(kind)}
+
+
+def _local_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"

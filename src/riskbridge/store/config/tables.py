@@ -1,13 +1,16 @@
-"""The config store's tables."""
+"""The config store's tables, in types that SQLite and PostgreSQL share."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, func
+from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, Text, UniqueConstraint, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+HEAD = "0001"
+"""The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -30,12 +33,14 @@ class Base(DeclarativeBase):
 
 
 class ConnectorRow(Base):
-    """One connector; names are unique whatever their letter case."""
+    """One connector; `name_key` is the name without regard to letter case, in which names are unique."""
 
     __tablename__ = "connector"
+    __table_args__ = (UniqueConstraint("name_key", name="connector_name_unique"),)
 
     connector_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(400))
     description: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(40))
     login_url: Mapped[str] = mapped_column(Text)
@@ -48,17 +53,17 @@ class ConnectorRow(Base):
     proxy: Mapped[str | None] = mapped_column(Text)
     retain_missing: Mapped[bool]
 
-    __table_args__ = (Index("connector_name_unique", func.lower(name), unique=True),)
-
 
 class ProfileRow(Base):
-    """What one run of a connector fetches."""
+    """What one run of a connector fetches; goes with its connector."""
 
     __tablename__ = "profile"
+    __table_args__ = (UniqueConstraint("connector_id", "name_key", name="profile_name_unique"),)
 
     profile_id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    connector_id: Mapped[str] = mapped_column(ForeignKey("connector.connector_id"), index=True)
+    connector_id: Mapped[str] = mapped_column(ForeignKey("connector.connector_id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(400))
     description: Mapped[str] = mapped_column(Text)
     transform_map: Mapped[str] = mapped_column(String(200))
     device_filter: Mapped[str | None] = mapped_column(Text)
@@ -68,15 +73,17 @@ class ProfileRow(Base):
 
 
 class RunRow(Base):
-    """One execution of a profile."""
+    """One execution of a profile. It refers to nothing, so that history outlives its connector."""
 
     __tablename__ = "run"
 
     run_id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    connector_id: Mapped[str] = mapped_column(ForeignKey("connector.connector_id"), index=True)
+    connector_id: Mapped[str] = mapped_column(String(32), index=True)
     connector_name: Mapped[str] = mapped_column(String(200))
-    profile_id: Mapped[str] = mapped_column(ForeignKey("profile.profile_id"))
+    profile_id: Mapped[str] = mapped_column(String(32))
+    trigger: Mapped[str] = mapped_column(String(20))
     outcome: Mapped[str] = mapped_column(String(20), index=True)
+    phase: Mapped[str | None] = mapped_column(String(40))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     observed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     scope_hash: Mapped[str] = mapped_column(Text)
@@ -86,5 +93,41 @@ class RunRow(Base):
     calls: Mapped[int]
     counts: Mapped[dict[str, Any]] = mapped_column(JSON)
     warnings: Mapped[list[Any]] = mapped_column(JSON)
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     is_resumed: Mapped[bool]
+
+
+class SettingRow(Base):
+    """A choice made in the product, such as a weight of a formula; not where things are, which settings files say."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AuditRow(Base):
+    """Who changed what; rows are added and nothing else."""
+
+    __tablename__ = "audit"
+
+    audit_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(60))
+    object: Mapped[str] = mapped_column(Text)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+def _forbid(change: str) -> DDL:
+    return DDL(
+        f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "  # noqa: S608 - our own two words
+        "BEGIN SELECT RAISE(ABORT, 'the audit log cannot be edited'); END"
+    )
+
+
+_AUDIT: Any = AuditRow.__table__
+assert isinstance(_AUDIT, Table)
+for _change in ("UPDATE", "DELETE"):
+    event.listen(_AUDIT, "after_create", _forbid(_change).execute_if(dialect="sqlite"))

@@ -1,0 +1,5 @@
+"""`python -m riskbridge.cli`."""
+
+from riskbridge.cli import main
+
+main()

@@ -1,0 +1,337 @@
+"""Every command. What a command needs is imported inside it, so that help and completion stay quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from riskbridge.app import App
+    from riskbridge.model.connector import Connector
+
+app = typer.Typer(
+    name="riskbridge",
+    help="Microsoft Defender for Endpoint to a risk-based view of vulnerabilities.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+connector_app = typer.Typer(help="Connections to Defender tenants.", no_args_is_help=True)
+feeds_app = typer.Typer(help="Facts of CVEs from CISA KEV and FIRST EPSS.", no_args_is_help=True)
+app.add_typer(connector_app, name="connector")
+app.add_typer(feeds_app, name="feeds")
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Where riskbridge keeps everything; else $RISKBRIDGE_HOME, else ~/.riskbridge"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output")]
+Limit = Annotated[int, typer.Option("--limit", min=0, max=100_000, help="Rows to show")]
+_state: dict[str, Path | None] = {"home": None}
+
+
+@app.callback()
+def _global(home: Home = None) -> None:
+    """Options before the command."""
+    _state["home"] = home
+
+
+@app.command()
+def init(home: Home = None, *, as_json: Json = False) -> None:
+    """Make the home: config store, warehouse and key."""
+    from riskbridge.cli.render import say  # noqa: PLC0415
+
+    with _open(home) as opened:
+        counts = opened.count_rows()
+        where = str(opened.settings.home)
+        say({"home": where, **counts}, f"Ready at {where}. Next: riskbridge connector add --help", as_json=as_json)
+
+
+@connector_app.command("add")
+def connector_add(
+    name: Annotated[str, typer.Option(help="Unique name")],
+    tenant_id: Annotated[str, typer.Option(help="Tenant id or verified domain")],
+    client_id: Annotated[str, typer.Option(help="Application (client) id")],
+    client_secret: Annotated[
+        str | None, typer.Option(help="Client secret, or env:NAME, or file:/path; asked for when left out")
+    ] = None,
+    description: Annotated[str, typer.Option()] = "",
+    login_url: Annotated[str, typer.Option(help="Entra login host")] = "https://login.microsoftonline.com/",
+    api_url: Annotated[str, typer.Option(help="Defender API host")] = "https://api.security.microsoft.com",
+    audience: Annotated[str, typer.Option(help="Resource of the token")] = "https://api.securitycenter.microsoft.com",
+    ca_bundle: Annotated[Path | None, typer.Option(help="PEM certificates to trust besides the system's")] = None,
+    proxy: Annotated[str | None, typer.Option(help="Proxy URL")] = None,
+    device_filter: Annotated[str | None, typer.Option(help="OData filter for devices")] = None,
+    finding_filter: Annotated[str | None, typer.Option(help="OData filter for findings")] = None,
+    page_size: Annotated[int | None, typer.Option(help="Rows a call; left out: the server's own pages")] = None,
+    home: Home = None,
+    *,
+    retain_missing: Annotated[bool, typer.Option(help="Keep the status of findings a run does not report")] = False,
+    skip_test: Annotated[bool, typer.Option(help="Save without a passed connection test")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add a connector and its profile, once the connection test has passed."""
+    from riskbridge.app import new_connector, new_profile, require_passed  # noqa: PLC0415
+    from riskbridge.cli.render import render_check, say  # noqa: PLC0415
+
+    secret = client_secret if client_secret is not None else typer.prompt("Client secret", hide_input=True)
+    with _open(home) as opened:
+        connector = new_connector(
+            name,
+            description=description,
+            tenant_id=tenant_id,
+            client_id=client_id,
+            login_url=login_url,
+            api_url=api_url,
+            audience=audience,
+            ca_bundle=str(ca_bundle.absolute()) if ca_bundle else None,
+            proxy=proxy,
+            retain_missing=retain_missing,
+        )
+        opened.require_free_name(connector.name)
+        if not skip_test:
+            report = opened.check_connector(connector, client_secret=secret)
+            if not as_json:
+                render_check(report)
+            require_passed(report)
+        profile = new_profile(
+            connector, device_filter=device_filter, finding_filter=finding_filter, page_size=page_size
+        )
+        opened.add_connector(connector, profile, client_secret=secret)
+        say(
+            {"connector": _shown(connector), "state": "Registered"},
+            f"Registered '{connector.name}'. Next: riskbridge run {connector.name!r}",
+            as_json=as_json,
+        )
+
+
+@connector_app.command("test")
+def connector_test(name: str, home: Home = None, *, as_json: Json = False) -> None:
+    """Test a connector: token, roles, and each endpoint's lightest call."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from riskbridge.cli.render import render_check, say_json  # noqa: PLC0415
+
+    with _open(home) as opened:
+        report = opened.check_connector(opened.store.get_connector(name))
+    if as_json:
+        say_json({"ok": report.is_ok, "items": [asdict(i) for i in report.items]})
+    else:
+        render_check(report)
+    if not report.is_ok:
+        raise typer.Exit(3)
+
+
+@connector_app.command("list")
+def connector_list(home: Home = None, *, as_json: Json = False) -> None:
+    """List connectors with their state."""
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+
+    with _open(home) as opened:
+        rows = [
+            {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, "state": opened.state_of(c).value}
+            for c in opened.store.list_connectors()
+        ]
+    if as_json:
+        say_json({"count": len(rows), "rows": rows})
+    else:
+        render_rows(rows, empty="No connector yet. Add one with: riskbridge connector add")
+
+
+@connector_app.command("show")
+def connector_show(name: str, home: Home = None, *, as_json: Json = False) -> None:
+    """Show a connector and its profiles; its secret is never shown."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from riskbridge.cli.render import render_pairs, say_json  # noqa: PLC0415
+
+    with _open(home) as opened:
+        connector = opened.store.get_connector(name)
+        profiles = [asdict(p) for p in opened.store.list_profiles(connector.connector_id)]
+        shown = _shown(connector) | {"state": opened.state_of(connector).value}
+    if as_json:
+        say_json({"connector": shown, "profiles": profiles})
+        return
+    render_pairs(shown)
+    for profile in profiles:
+        render_pairs({f"profile {profile['name']}": "", **profile})
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="Connector")],
+    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    home: Home = None,
+    *,
+    accept_drop: Annotated[bool, typer.Option(help="Close findings even after a very large drop")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a connector now; one that was killed goes on where it was."""
+    from riskbridge.cli.progress import show_progress  # noqa: PLC0415
+    from riskbridge.cli.render import record_as_dict, render_run, say_json  # noqa: PLC0415
+
+    with _open(home) as opened, show_progress(as_json=as_json) as progress:
+        record = opened.run(name, profile_name=profile, progress=progress, is_drop_accepted=accept_drop)
+    if as_json:
+        say_json(record_as_dict(record))
+    else:
+        render_run(record)
+
+
+@app.command()
+def runs(home: Home = None, limit: Limit = 20, *, as_json: Json = False) -> None:
+    """List runs, newest first."""
+    from riskbridge.cli.render import record_as_dict, render_rows, say_json  # noqa: PLC0415
+
+    with _open(home) as opened:
+        records = [record_as_dict(r) for r in opened.store.list_runs(limit=limit)]
+    if as_json:
+        say_json({"count": len(records), "rows": records})
+        return
+    shown = (
+        "run",
+        "connector",
+        "outcome",
+        "started_at",
+        "seconds",
+        "findings_new",
+        "findings_fixed",
+        "events",
+        "rejects",
+    )
+    render_rows(
+        [{k: r.get(k) for k in shown} for r in records], empty="No run yet. Start one with: riskbridge run NAME"
+    )
+
+
+@app.command()
+def rejects(home: Home = None, limit: Limit = 50, *, as_json: Json = False) -> None:
+    """List the rows that the newest run could not use, with the reason of each."""
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+
+    with _open(home) as opened:
+        rows = opened.list_rejects(limit=limit)
+    if as_json:
+        say_json({"count": len(rows), "rows": rows})
+    else:
+        render_rows([{k: v for k, v in r.items() if k != "raw"} for r in rows], empty="The newest run used every row.")
+
+
+@app.command()
+def assets(
+    query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
+    home: Home = None,
+    limit: Limit = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Search assets, highest TruRisk first."""
+    from riskbridge.cli.render import ASSET_COLUMNS, render_listing  # noqa: PLC0415
+
+    with _open(home) as opened:
+        render_listing(opened.list_assets(query, limit=limit), ASSET_COLUMNS, "assets", as_json=as_json)
+
+
+@app.command()
+def findings(
+    query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
+    home: Home = None,
+    limit: Limit = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Search findings, highest QDS first."""
+    from riskbridge.cli.render import FINDING_COLUMNS, render_listing  # noqa: PLC0415
+
+    with _open(home) as opened:
+        render_listing(opened.list_findings(query, limit=limit), FINDING_COLUMNS, "findings", as_json=as_json)
+
+
+@app.command()
+def explain(
+    kind: Annotated[str, typer.Argument(help="finding or asset")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it")],
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take a finding's QDS or an asset's TruRisk apart."""
+    from riskbridge.cli.render import render_explanation, say_json  # noqa: PLC0415
+    from riskbridge.errors import InputError  # noqa: PLC0415
+
+    if kind not in ("finding", "asset"):
+        raise InputError(
+            f"'{kind}' cannot be explained.",
+            code="explain.unknown-kind",
+            remedy="Say: riskbridge explain finding|asset ID",
+        )
+    with _open(home) as opened:
+        explained = opened.explain_finding(identity) if kind == "finding" else opened.explain_asset(identity)
+    if as_json:
+        say_json(explained)
+    else:
+        render_explanation(kind, explained)
+
+
+@feeds_app.command("import")
+def feeds_import(
+    kind: Annotated[str, typer.Argument(help="kev or epss")],
+    location: Annotated[str, typer.Argument(help="Path or http(s) URL")],
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Read a feed and keep it; the next run scores with it."""
+    from riskbridge.cli.render import say  # noqa: PLC0415
+
+    with _open(home) as opened:
+        number = opened.import_feed(kind, location)
+    say({"feed": kind, "cves": number}, f"Read {number:,} CVEs. The next run scores with them.", as_json=as_json)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def simulator(context: typer.Context) -> None:
+    """Serve a simulated Defender tenant on localhost (see: riskbridge simulator --help)."""
+    from riskbridge.simulator.__main__ import main  # noqa: PLC0415
+
+    sys.argv = ["riskbridge simulator", *context.args]
+    raise typer.Exit(main())
+
+
+@app.command()
+def demo(
+    devices: Annotated[int, typer.Option(min=1, max=500_000, help="Devices in the simulated tenant")] = 500,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same tenant")] = 1,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the main job: a simulated tenant, a connector, a run, and what it found."""
+    from riskbridge.cli.demo import run_demo  # noqa: PLC0415
+
+    run_demo(home or _state["home"], devices=devices, seed=seed, as_json=as_json)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from riskbridge import __version__  # noqa: PLC0415
+
+    typer.echo(__version__)
+
+
+def _open(home: Path | None) -> App:
+    from riskbridge.app import App  # noqa: PLC0415
+    from riskbridge.config import load_settings  # noqa: PLC0415
+
+    words = [w for w in sys.argv[1:4] if not w.startswith("-")]
+    return App(load_settings(home=home or _state["home"]), command=" ".join(["riskbridge", *words[:2]]))
+
+
+def _shown(connector: Connector) -> dict[str, Any]:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    return asdict(connector) | {"client_secret": "********"}

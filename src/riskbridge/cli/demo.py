@@ -1,0 +1,119 @@
+"""The demo: everything a person would do, against a simulated tenant."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from riskbridge.app import App, new_connector, new_profile, require_passed
+from riskbridge.cli.progress import show_progress
+from riskbridge.cli.render import (
+    ASSET_COLUMNS,
+    FINDING_COLUMNS,
+    render_check,
+    render_listing,
+    render_run,
+    say_json,
+)
+from riskbridge.config import load_settings
+from riskbridge.errors import FatalError
+from riskbridge.model.connector import Connector
+from riskbridge.model.run import RunRecord
+from riskbridge.simulator.process import RunningSimulator, start_simulator
+from riskbridge.simulator.settings import SimulatorSettings
+
+NAME = "demo"
+TOP = 5
+
+
+def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool) -> None:
+    """Start a simulated tenant, connect, import its feeds, run, and show what came of it.
+
+    Without a home of the caller's a fresh one is made under the system's temporary folder and named at the end.
+    """
+    began = time.monotonic()
+    settings = load_settings(home=home or Path(tempfile.mkdtemp(prefix="riskbridge-demo-")))
+    console = Console(stderr=True)
+    tenant = SimulatorSettings(home=settings.simulator_path, devices=devices, seed=seed)
+    with start_simulator(tenant) as simulator, App(settings, command="riskbridge demo") as app:
+        if not as_json:
+            console.print(
+                f"A simulated Defender tenant with {simulator.devices:,} devices listens at {simulator.api_url}."
+            )
+        connector = _connect(app, simulator, is_quiet=as_json)
+        for kind, name in (("kev", "known_exploited_vulnerabilities.json"), ("epss", "epss.csv.gz")):
+            app.import_feed(kind, f"{simulator.feeds_url}/{name}")
+        with show_progress(as_json=as_json) as progress:
+            record = app.run(connector.name, progress=progress)
+        summary = _summary(app, record, time.monotonic() - began)
+        if as_json:
+            say_json(summary)
+        else:
+            _show(app, record, settings.home)
+    if not summary["findings"]:
+        raise FatalError("The demo found nothing.", code="demo.empty", remedy="Give it more devices with --devices.")
+
+
+def _connect(app: App, simulator: RunningSimulator, *, is_quiet: bool) -> Connector:
+    values: dict[str, Any] = {
+        "login_url": simulator.login_url,
+        "api_url": simulator.api_url,
+        "audience": simulator.audience,
+        "tenant_id": simulator.tenant_id,
+        "client_id": simulator.client_id,
+        "ca_bundle": simulator.ca_bundle,
+        "description": "The simulated tenant of the demo",
+    }
+    known = app.store.find_connector(NAME)
+    if known is not None:
+        return app.change_connector(known, client_secret=simulator.client_secret, **values)
+    connector = new_connector(NAME, **values)
+    report = app.check_connector(connector, client_secret=simulator.client_secret)
+    if not is_quiet:
+        render_check(report)
+    require_passed(report)
+    return app.add_connector(connector, new_profile(connector), client_secret=simulator.client_secret)
+
+
+def _summary(app: App, record: RunRecord, seconds: float) -> dict[str, Any]:
+    counts = app.count_rows()
+    findings = [_with_why(app, row) for row in app.list_findings(limit=TOP).rows]
+    return {
+        **counts,
+        "seconds": round(seconds, 2),
+        "run": record.counts,
+        "outcome": record.outcome.value,
+        "top_assets": app.list_assets(limit=TOP).rows,
+        "top_findings": findings,
+    }
+
+
+def _with_why(app: App, row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"why": app.explain_finding(row["finding_id"])["why"]}
+
+
+def _show(app: App, record: RunRecord, home: Path) -> None:
+    console = Console()
+    render_run(record)
+    console.print("\n[bold]Assets with the highest TruRisk[/]")
+    render_listing(app.list_assets(limit=TOP), ASSET_COLUMNS, "assets", as_json=False)
+    console.print("\n[bold]Findings with the highest QDS[/]")
+    listing = app.list_findings(limit=TOP)
+    render_listing(listing, FINDING_COLUMNS, "findings", as_json=False)
+    console.print("\n[bold]Why[/]")
+    for row in listing.rows:
+        console.print(f"  {row['cve_id'] or row['title']}: {app.explain_finding(row['finding_id'])['why']}")
+    first = listing.rows[0]["finding_id"][:10] if listing.rows else "ID"
+    console.print(
+        f"\nThe demo's home is {home}. Type next:\n"
+        f"  export RISKBRIDGE_HOME={home}\n"
+        "  riskbridge findings 'finding.vendorProductName: `Defender` and finding.qds >= 90'\n"
+        f"  riskbridge explain finding {first}\n"
+        "  riskbridge assets 'inventory: (source: `MS Defender`)'",
+        highlight=False,
+        markup=False,
+    )

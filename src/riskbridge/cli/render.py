@@ -1,0 +1,185 @@
+"""What commands print: tables for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from riskbridge.app import Listing
+    from riskbridge.model.run import RunRecord
+    from riskbridge.source.defender.doctor import CheckReport
+
+ASSET_COLUMNS = {
+    "asset_id": "id",
+    "asset_name": "asset",
+    "operating_system_name": "system",
+    "trurisk": "TruRisk",
+    "critical_count": "crit",
+    "high_count": "high",
+    "medium_count": "med",
+    "low_count": "low",
+    "max_qds": "max QDS",
+    "source_count": "records",
+}
+FINDING_COLUMNS = {
+    "finding_id": "id",
+    "qds": "QDS",
+    "cve_id": "CVE",
+    "title": "title",
+    "asset_name": "asset",
+    "status": "status",
+    "is_kev": "KEV",
+    "epss": "EPSS",
+    "cvss_score": "CVSS",
+}
+
+
+def say_json(value: object) -> None:
+    """One JSON object as the last line of standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def say(value: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """The value for programs, or the sentence for people."""
+    if as_json:
+        say_json(value)
+    else:
+        Console().print(escape(text))
+
+
+def render_check(report: CheckReport) -> None:
+    """The connection test, item by item."""
+    console = Console(stderr=True)
+    for item in report.items:
+        mark = "[green]✓[/]" if item.is_ok else "[red]✗[/]"
+        console.print(f"{mark} {escape(item.name)}: {escape(item.message)}")
+        if not item.is_ok:
+            console.print(f"  → {escape(item.remedy)}")
+
+
+def render_rows(rows: list[dict[str, Any]], *, empty: str) -> None:
+    """A table of small rows, or the sentence that says what to do when there are none."""
+    console = Console()
+    if not rows:
+        console.print(escape(empty))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(_cell(v) for v in row.values()))
+    console.print(table)
+
+
+def render_listing(listing: Listing, columns: dict[str, str], noun: str, *, as_json: bool) -> None:
+    """A list with how many match in all; the same count in either form."""
+    if as_json:
+        say_json({"count": listing.count, "rows": listing.rows})
+        return
+    render_rows(
+        [{label: _short(name, row.get(name)) for name, label in columns.items()} for row in listing.rows],
+        empty=f"No {noun} match.",
+    )
+    Console().print(f"[dim]{len(listing.rows):,} of {listing.count:,} {noun}[/]")
+
+
+def render_pairs(values: dict[str, Any]) -> None:
+    """Names and values, one a line."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in values.items():
+        table.add_row(f"[bold]{escape(name)}[/]", _cell(value))
+    Console().print(table)
+
+
+def render_run(record: RunRecord) -> None:
+    """How a run went and what changed."""
+    console = Console()
+    values = record_as_dict(record)
+    console.print(
+        f"Run {values['run']} of {escape(record.connector_name)} {record.outcome.value} in {values['seconds']} s."
+    )
+    counts = record.counts
+    console.print(
+        f"  {counts.get('assets', 0):,} assets, {counts.get('findings', 0):,} findings "
+        f"({counts.get('findings_found', 0):,} new, {counts.get('findings_fixed', 0):,} fixed, "
+        f"{counts.get('findings_reopened', 0):,} reopened), {counts.get('detections', 0):,} detections, "
+        f"{counts.get('events', 0):,} events, {counts.get('rejects', 0):,} rejects"
+    )
+    for warning in record.warnings:
+        console.print(f"[yellow]! {escape(warning)}[/]")
+    if counts.get("rejects"):
+        console.print("  See what could not be used: riskbridge rejects")
+
+
+def record_as_dict(record: RunRecord) -> dict[str, Any]:
+    """A run's record as plain data: `seconds` is how long it took."""
+    seconds = (record.ended_at - record.started_at).total_seconds() if record.ended_at else None
+    counts = record.counts
+    return {
+        "run": record.run,
+        "run_id": record.run_id,
+        "connector": record.connector_name,
+        "outcome": record.outcome.value,
+        "started_at": record.started_at.isoformat(),
+        "seconds": None if seconds is None else round(seconds, 1),
+        "is_resumed": record.is_resumed,
+        "calls": record.calls,
+        "findings_new": counts.get("findings_found", 0),
+        "findings_fixed": counts.get("findings_fixed", 0),
+        "findings_changed": sum(counts.get(f"findings_{k}", 0) for k in ("changed", "rescored", "reopened")),
+        "events": counts.get("events", 0),
+        "rejects": counts.get("rejects", 0),
+        "counts": counts,
+        "warnings": list(record.warnings),
+        "error": record.error,
+    }
+
+
+def render_explanation(kind: str, explained: dict[str, Any]) -> None:
+    """A score taken apart, with what it stands on."""
+    console = Console()
+    subject = explained[kind]
+    name = subject.get("title") or subject.get("asset_name")
+    what = f"{subject.get('cve_id') or ''} {name} on {subject.get('asset_name')}" if kind == "finding" else name
+    console.print(f"[bold]{escape(str(what).strip())}[/]")
+    label = "QDS" if kind == "finding" else "TruRisk"
+    console.print(f"{label} [bold]{explained['score']}[/] by {explained['formula']}: {escape(str(explained['why']))}")
+    render_rows([{"factor": n, **f} for n, f in explained["factors"].items()], empty="No factor.")
+    for title in ("detections", "identity", "events"):
+        if explained.get(title):
+            console.print(f"\n[bold]{title}[/]")
+            render_rows([_some(title, r) for r in explained[title]], empty="")
+
+
+_SHOWN = {
+    "detections": ("product_vendor", "product_name", "product_version", "state", "first_found_at", "close_reason"),
+    "identity": ("source_asset_id", "rule", "matched_on", "rejected"),
+    "events": ("at", "kind", "reason", "detail"),
+}
+
+
+def _some(title: str, row: dict[str, Any]) -> dict[str, Any]:
+    return {n: row.get(n) for n in _SHOWN[title]}
+
+
+def _short(name: str, value: Any) -> Any:
+    if name.endswith("_id") and name != "cve_id" and isinstance(value, str):
+        return value[:10]
+    return value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return escape(str(value))

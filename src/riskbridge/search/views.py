@@ -1,0 +1,201 @@
+"""What people look at: findings and assets as they stand, each row with all that a token or a list can ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.model.target import ASSET, FINDING
+
+VENDOR_NAME = "Microsoft"
+VENDOR_PRODUCT_NAME = "Defender"
+AT = "timestamp('UTC', 6)"
+
+_VALIDITY = ("valid_from_run", "valid_to_run")
+_FINDING_COLUMNS = tuple(n for n in FINDING.names if n not in (*_VALIDITY, "last_found_at"))
+_ASSET_COLUMNS = tuple(n for n in ASSET.names if n not in _VALIDITY)
+_LATER = ("qvss", "vendor_name", "vendor_product_name")
+_RUN_COLUMNS = ("status", "last_found_at", "connector_name")
+_CVE_COLUMNS = (
+    "description",
+    "cvss_score",
+    "cvss_vector",
+    "cvss_version",
+    "cvss2_score",
+    "cvss3_score",
+    "cvss4_score",
+    "epss",
+    "epss_percentile",
+    "is_kev",
+    "kev_added_on",
+    "kev_due_on",
+    "is_ransomware",
+    "public_exploit",
+    "exploit_verified",
+    "exploit_in_kit",
+    "exploit_types",
+    "is_exploit_available",
+    "threat_indicators",
+    "cve_published_at",
+    "patch_first_available_at",
+    "is_patch_available",
+)
+_SCORE_COLUMNS = ("qds_formula", "qds_basis", "exploit_maturity", "is_trending", "is_exploited", "is_enriched")
+
+ASSET_VIEW = (*_ASSET_COLUMNS, "operating_system")
+"""Columns of `asset_view` without findings."""
+
+FINDING_VIEW = (
+    *_FINDING_COLUMNS,
+    *_RUN_COLUMNS,
+    *_LATER,
+    *(n for n in ASSET_VIEW if n != "asset_id"),
+    *_CVE_COLUMNS,
+    *_SCORE_COLUMNS,
+)
+"""Columns of `finding_view`, in order."""
+
+
+def finding_view(
+    finding: ir.Table,
+    asset: ir.Table,
+    cve: ir.Table,
+    cve_score: ir.Table,
+    run: ir.Table,
+    *,
+    columns: Collection[str] | None = None,
+) -> ir.Table:
+    """Current findings with their status, their asset, what is known of their CVE, and their score.
+
+    `status` is FIXED for a fixed finding, REOPENED or NEW when it returned or was first seen in the newest run of its
+    connector, else ACTIVE. `last_found_at` is that run's time where no other is stored. Facts of a CVE are null where
+    nobody told us of it: not enriched is not the same as not exploited.
+
+    Args:
+        finding: FINDING, all versions.
+        asset: ASSET, all versions.
+        cve: CVE.
+        cve_score: CVE_SCORE.
+        run: RUN; a few rows a connector.
+        columns: The columns wanted, of `FINDING_VIEW`; None for all. Tables that none of them needs are not joined,
+            which is what makes a count or the keys of a page cheap.
+
+    Returns:
+        One row a finding, lazy, unordered: the columns of `FINDING_VIEW` that were wanted, in its order.
+    """
+    wanted = set(FINDING_VIEW if columns is None else columns)
+    view = finding.filter(finding.valid_to_run.isnull())
+    if wanted & set(_RUN_COLUMNS):
+        view = _with_run(view, run)
+    if wanted & set(ASSET_VIEW) - {"asset_id"}:
+        assets = asset_view(asset)
+        view = view.left_join(assets, "asset_id").drop("asset_id_right", *_VALIDITY)
+    if wanted & set(_CVE_COLUMNS):
+        view = _with_cve(view, cve)
+    if wanted & set(_SCORE_COLUMNS):
+        view = _with_score(view, cve_score)
+    view = view.mutate(
+        qvss=view.qds / 10,
+        vendor_name=ibis.literal(VENDOR_NAME),
+        vendor_product_name=ibis.literal(VENDOR_PRODUCT_NAME),
+    )
+    return view.select(*(n for n in FINDING_VIEW if n in wanted))
+
+
+def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:
+    """Current assets, with `operating_system` (name and release as one text).
+
+    Args:
+        asset: ASSET, all versions.
+        finding: FINDING, all versions; adds `open_findings`, 0 for none.
+
+    Returns:
+        One row an asset, lazy, unordered: `ASSET_VIEW`.
+    """
+    view = asset.filter(asset.valid_to_run.isnull())
+    release = ibis.ifelse(view.operating_system_version.isnull(), "", ibis.literal(" ") + view.operating_system_version)
+    view = view.mutate(operating_system=view.operating_system_name + release).select(*ASSET_VIEW)
+    if finding is None:
+        return view
+    is_open = finding.valid_to_run.isnull() & (finding.state == "open")
+    counts = finding.filter(is_open).group_by(of_asset="asset_id").agg(open_findings=ibis._.count())
+    joined = view.left_join(counts, view.asset_id == counts.of_asset).drop("of_asset")
+    return joined.mutate(open_findings=joined.open_findings.fill_null(0))
+
+
+def default_order(view: ir.Table) -> list[Any]:
+    """The order of a list nobody sorted: worst first, then by id, so that pages do not overlap.
+
+    Args:
+        view: A view with `qds` and `finding_id`, or with `trurisk` and `asset_id`.
+    """
+    if "finding_id" in view.columns:
+        return [view.qds.desc(), view.finding_id.asc()]
+    return [view.trurisk.desc(), view.asset_id.asc()]
+
+
+def _with_run(view: ir.Table, run: ir.Table) -> ir.Table:
+    latest = run.group_by(of_connector="connector_id").agg(
+        latest_run=run.run.max(),
+        latest_at=run.observed_at.argmax(run.run),
+        connector_name=run.connector_name.argmax(run.run),
+    )
+    joined = view.left_join(latest, view.connector_id == latest.of_connector)
+    status = ibis.cases(
+        (joined.state == "fixed", "FIXED"),
+        (joined.reopened_run == joined.latest_run, "REOPENED"),
+        (joined.first_run == joined.latest_run, "NEW"),
+        else_="ACTIVE",
+    )
+    last_found_at = joined.last_found_at.coalesce(joined.latest_at)
+    return joined.mutate(status=status, last_found_at=last_found_at).drop("of_connector", "latest_run", "latest_at")
+
+
+def _with_cve(view: ir.Table, cve: ir.Table) -> ir.Table:
+    version = cve.cvss_version.fill_null("3")
+    scores = {f"cvss{n}_score": ibis.ifelse(version.startswith(n), cve.cvss_score, ibis.null("float64")) for n in "234"}
+    flags = {
+        "Cisa_Known_Exploited_Vulns": cve.is_kev,
+        "Ransomware": cve.is_ransomware,
+        "Exploit_Kit": cve.exploit_in_kit,
+        "Public_Exploit": cve.public_exploit,
+    }
+    indicators: Any = ibis.array([ibis.ifelse(flag, name, ibis.null("string")) for name, flag in flags.items()])
+    exploits = (cve.public_exploit, cve.exploit_verified, cve.exploit_in_kit)
+    facts = cve.select(
+        *(n for n in _CVE_COLUMNS if n in cve.columns),
+        **scores,
+        of_cve=cve.cve_id,
+        cve_published_at=cve.published_at,
+        is_exploit_available=ibis.or_(*exploits),
+        threat_indicators=indicators.filter(lambda name: name.notnull()),
+    )
+    joined = view.left_join(facts, view.cve_id == facts.of_cve)
+    has_patch = ibis.cases(
+        (joined.fixing_kb.notnull(), True),
+        (joined.of_cve.notnull(), joined.patch_first_available_at.notnull()),
+        else_=ibis.null("boolean"),
+    )
+    return joined.mutate(is_patch_available=has_patch).drop("of_cve")
+
+
+def _with_score(view: ir.Table, cve_score: ir.Table) -> ir.Table:
+    maturity = ibis.cases(
+        (cve_score.maturity >= 1, "Functional"),
+        (cve_score.maturity > 0, "Proof-of-concept"),
+        else_="Unproven",
+    )
+    is_unknown = ~cve_score.is_enriched
+    factors = cve_score.select(
+        of_score="score_key",
+        qds_formula="formula",
+        qds_basis="basis",
+        exploit_maturity=ibis.ifelse(is_unknown, ibis.null("string"), maturity),
+        is_trending=ibis.ifelse(is_unknown, ibis.null("boolean"), cve_score.trending > 0),
+        is_exploited=ibis.ifelse(is_unknown, ibis.null("boolean"), cve_score.evidence.notnull()),
+        is_enriched="is_enriched",
+    )
+    return view.left_join(factors, view.score_key == factors.of_score).drop("of_score")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from riskbridge.identity.match import identify
+from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.model.target import SOURCE_ASSET
+
+RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
+LINK = {"source_asset_id": "string", "asset_id": "string"}
+SOURCES = [{"connector_id": "defender-1", "source_name": "MS Defender"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """What identification made of some records: links and assets by id, and the records that are together."""
+
+    links: dict[str, dict]
+    assets: dict[str, dict]
+
+    @property
+    def together(self) -> set[frozenset[str]]:
+        ids = {link["asset_id"] for link in self.links.values()}
+        return {frozenset(r for r, link in self.links.items() if link["asset_id"] == i) for i in ids}
+
+    def asset_of(self, record: str) -> dict:
+        return self.assets[self.links[record]["asset_id"]]
+
+    @property
+    def rules(self) -> dict[str, str]:
+        return {record: link["rule"] for record, link in self.links.items()}
+
+    @property
+    def refusals(self) -> dict[str, list[str]]:
+        return {record: link["rejected"] for record, link in self.links.items() if link["rejected"]}
+
+
+@pytest.fixture(scope="session")
+def connection():
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET TimeZone='UTC'")
+    return con
+
+
+@pytest.fixture(scope="session")
+def make_table(connection):
+    """A function that makes an Ibis table on DuckDB of rows and Ibis types; columns a row lacks are null."""
+
+    def make(rows: list[dict], types: dict[str, str]):
+        schema = ibis.schema(types).to_pyarrow()
+        columns = {name: [row.get(name) for row in rows] for name in types}
+        return connection.create_table(ibis.util.gen_name("t"), pa.table(columns, schema=schema), temp=True)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def materialise(connection):
+    """A function that computes a table once."""
+    return lambda expression: connection.create_table(ibis.util.gen_name("step"), expression, temp=True)
+
+
+@pytest.fixture(scope="session")
+def find(materialise, make_table):
+    """A function that identifies records and gives the `Estate`.
+
+    Each record is a dictionary of columns under its source asset id. It is of the source `defender-1`, unless it says
+    otherwise, and has an external id of its own.
+    """
+    names = make_table(SOURCES, {"connector_id": "string", "source_name": "string"})
+
+    def run(records: dict[str, dict], *, previous: dict[str, str] | None = None, rules=BUILT_IN_RULES, bounds=None):
+        rows = [
+            {"source_asset_id": i, "connector_id": "defender-1", "external_asset_id": f"x-{i}", "content_hash": ""}
+            | row
+            for i, row in records.items()
+        ]
+        links = [{"source_asset_id": record, "asset_id": asset} for record, asset in (previous or {}).items()]
+        plan = identify(
+            make_table(rows, RECORD),
+            make_table(links, LINK),
+            rules,
+            materialise,
+            bounds,
+            source_names=names,
+        )
+        return Estate(
+            {row["source_asset_id"]: row for row in plan.links.to_pyarrow().to_pylist()},
+            {row["asset_id"]: row for row in plan.assets.to_pyarrow().to_pylist()},
+        )
+
+    return run
