@@ -344,11 +344,12 @@ class App:
         """
         from riskbridge.model.target import CVE_SCORE, DETECTION, EVENT  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
+        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
         finding = self._one(self._finding_view(), "finding_id", finding_id, "finding")
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
-        explanation = explain_qds(score)
+        explanation = explain_qds(score, ScoreSettings())
         detections = self.warehouse.current(DETECTION)
         events = self.warehouse.table(EVENT)
         return {
@@ -371,9 +372,10 @@ class App:
         """
         from riskbridge.model.target import ASSET_LINK, EVENT  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
+        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
         asset = self._one(self._asset_view(), "asset_id", asset_id, "asset")
-        explanation = explain_trurisk(asset)
+        explanation = explain_trurisk(asset, ScoreSettings())
         links = self.warehouse.current(ASSET_LINK)
         events = self.warehouse.table(EVENT)
         return {

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.errors import FatalError
 from riskbridge.forms import SEPARATOR
 from riskbridge.identity.keys import ACTIVE_KIND, SHORT_NAME_KIND
 from riskbridge.identity.rules import IDENTIFYING, Rule
@@ -28,11 +27,9 @@ class Bounds:
 
     Attributes:
         max_records_per_asset: A match that would put more records together is refused.
-        max_rounds: Rounds in which a rule's matches must settle; chains of any length that occurs settle in a few.
     """
 
     max_records_per_asset: int = 50
-    max_rounds: int = 32
 
 
 def join_records(
@@ -54,9 +51,6 @@ def join_records(
     Returns:
         Materialised, one row a record of `shared`: `source_asset_id`, `component`, `rule` and `matched_on` (null while
         nothing joined it) and `refusals` (texts after a separator each; empty for none).
-
-    Raises:
-        FatalError: `identity.unsettled`: a rule's matches did not settle within the rounds.
     """
     members = shared.select("source_asset_id").distinct()
     members = members.mutate(
@@ -78,7 +72,7 @@ def _apply(
     edges = materialise(_edges(rule, keys, members))
     if not _count(edges):
         return members
-    places = _settle(rule, edges, materialise, bounds)
+    places = _settle(edges, materialise, bounds)
     involved = materialise(
         members.join(places, "component").select("source_asset_id", "component", "candidate", "rule")
     )
@@ -97,20 +91,22 @@ def _edges(rule: Rule, keys: ir.Table, members: ir.Table) -> ir.Table:
     return rows.semi_join(groups, "value").select("value", "source_asset_id", "component")
 
 
-def _settle(rule: Rule, edges: ir.Table, materialise: Materialise, bounds: Bounds) -> ir.Table:
-    """Components and the candidate each falls into: the smallest component that keys connect it with."""
+def _settle(edges: ir.Table, materialise: Materialise, bounds: Bounds) -> ir.Table:
+    """Components and the candidate each falls into: the smallest component that keys connect it with.
+
+    A label travels one record a round at least, so every candidate within the bounds settles within as many rounds as
+    it may have records. What is still moving then is too large whatever it becomes, and is left as one large candidate.
+    """
     links = edges.select("value", "component").distinct()
     labels = links.mutate(was=links.component, label=links.component)
-    for _ in range(bounds.max_rounds):
+    for _ in range(bounds.max_records_per_asset + 1):
         labels = materialise(_spread(labels))
         if not _count(labels.filter(labels.was != labels.label)):
             return labels.select("component", candidate="label").distinct()
-    raise FatalError(
-        f"The matches of the identification rule {rule.name!r} did not settle within {bounds.max_rounds} rounds.",
-        code="identity.unsettled",
-        remedy="Turn the rule off, or raise the number of rounds, and run again. Nothing stored was changed.",
-        rule=rule.name,
-    )
+    torn = labels.group_by("value").agg(first=labels.label.min(), last=labels.label.max())
+    torn = labels.semi_join(torn.filter(torn["first"] < torn["last"]), "value").select(torn="label").distinct()
+    rows = labels.left_join(torn, labels.label == torn.torn)
+    return rows.select("component", candidate=ibis.ifelse(rows.torn.notnull(), "", rows.label)).distinct()
 
 
 def _spread(labels: ir.Table) -> ir.Table:

@@ -62,7 +62,6 @@ def identify(
 
     Raises:
         ConfigError: `identity.rules`: rules that cannot be used together.
-        FatalError: `identity.unsettled`: a rule's matches did not settle.
     """
     members = _members(records, check_rules(rules), materialise, bounds or Bounds())
     components = records.select("source_asset_id")

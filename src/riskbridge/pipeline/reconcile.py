@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from riskbridge.enrich.facts import combine
 from riskbridge.forms import hash_id
@@ -16,7 +17,7 @@ from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, follow, roll_up
 from riskbridge.lifecycle.keys import finding_id
-from riskbridge.model.target import ASSET, ASSET_LINK, CVE, DETECTION, EVENT, FINDING, SOURCE_ASSET
+from riskbridge.model.target import ASSET, ASSET_LINK, CVE, CVE_DRAFT, DETECTION, EVENT, FINDING, SOURCE_ASSET
 from riskbridge.pipeline.mapping import Keyed, key_detections
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
@@ -74,9 +75,9 @@ class Reconciliation:
             stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
         )
         old_links = self.warehouse.current(ASSET_LINK)
-        names = ibis.memtable(
-            {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
-        )
+        types = {"connector_id": "string", "source_name": "string"}
+        named = {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
+        names = engine.from_arrow(pa.table(named), types)
         plan = identify(
             records,
             old_links.select("source_asset_id", "asset_id"),
@@ -158,7 +159,7 @@ class Reconciliation:
         everywhere = versions.select(cve_id=versions.cve_id).union(stored.select("cve_id"))
         known = everywhere.filter(everywhere.cve_id.notnull()).distinct()
         if catalogue is None:
-            catalogue = stored.filter(stored.sources.contains("defender")).select(*combine_columns())
+            catalogue = stored.filter(stored.sources.contains("defender")).select(*CVE_DRAFT.names)
         facts = combine(catalogue, feeds.kev, feeds.epss, known)
         self.changes.contents[CVE.name] = self.engine.materialise(facts, "cve")
         self.counts["cves"] = self.engine.scalar(known.count())
@@ -243,7 +244,7 @@ class Reconciliation:
         self.changes.withdrawn[ASSET.name] = engine.materialise(
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
         )
-        self.changes.events.append(self._asset_events(fresh, stored))
+        self.changes.events.append(engine.materialise(self._asset_events(fresh, stored), "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
         self.counts["findings_open"] = engine.scalar(open_findings.count())
 
@@ -270,13 +271,6 @@ class Reconciliation:
     def _today(self) -> date:
         at: datetime = self.sighting.observed_at
         return at.date()
-
-
-def combine_columns() -> tuple[str, ...]:
-    """The columns of a CVE draft, as `enrich` takes them."""
-    from riskbridge.model.target import CVE_DRAFT  # noqa: PLC0415
-
-    return CVE_DRAFT.names
 
 
 def _known(table: ir.Table | None) -> ir.Table:

@@ -61,7 +61,13 @@ def make_table(connection):
 @pytest.fixture(scope="session")
 def materialise(connection):
     """A function that computes a table once."""
-    return lambda expression: connection.create_table(ibis.util.gen_name("step"), expression, temp=True)
+
+    def compute(expression):
+        name = ibis.util.gen_name("step")
+        connection.raw_sql(f"CREATE TEMP TABLE {name} AS {ibis.to_sql(expression, dialect='duckdb')}")
+        return connection.table(name)
+
+    return compute
 
 
 @pytest.fixture(scope="session")

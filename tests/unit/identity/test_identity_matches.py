@@ -238,14 +238,26 @@ def test_a_match_of_too_many_records_is_refused(find):
                                      "host-name: w: would put 4 records together"]  # fmt: skip
 
 
-def test_a_long_chain_of_matches_settles(find):
-    macs = [f"00005e{i:06x}" for i in range(41)]
-    order = random.Random(3).sample(range(40), 40)
-    records = {
-        f"r{order[i]:02d}": {"mac_addresses": macs[i : i + 2], "asset_name": "w", "connector_id": f"f{i}"}
-        for i in range(40)
+def chain_of(length: int) -> dict[str, dict]:
+    """Records of which each shares a MAC address with the next alone, in random order."""
+    order = random.Random(3).sample(range(length), length)
+    macs = [f"00005e{i:06x}" for i in range(length + 1)]
+    return {
+        f"r{order[i]:03d}": {"mac_addresses": macs[i : i + 2], "asset_name": "w", "connector_id": f"f{i}"}
+        for i in range(length)
     }
-    assert find(records, bounds=Bounds(max_rounds=8)).together == {frozenset(records)}
+
+
+def test_a_chain_of_matches_within_the_bounds_is_one_asset(find):
+    records = chain_of(8)
+    assert find(records, bounds=Bounds(max_records_per_asset=8)).together == {frozenset(records)}
+
+
+def test_a_chain_beyond_the_bounds_is_refused_and_the_rest_is_matched(find):
+    pair = {"a": {"serial_number": "s"}, "b": {"serial_number": "s"}, "c": {"mac_addresses": ["00005e0f0000"]}}
+    pair["d"] = pair["c"] | FILE
+    estate = find(chain_of(60) | pair, bounds=Bounds(max_records_per_asset=3))
+    assert {group for group in estate.together if len(group) > 1} == {frozenset("ab"), frozenset("cd")}
 
 
 def test_no_record_gives_no_asset(find):
