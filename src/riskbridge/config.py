@@ -1,18 +1,75 @@
-"""Settings: file before environment before flag, each value knowing where it came from."""
+"""Settings: file before environment before flag, each value knowing where it came from.
+
+Here is what a person decides about a deployment: where things are, how much may be used. What is decided in the
+product, such as the weights of a formula, is in the config store.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Protocol
 
 from riskbridge.errors import ConfigError
 
 DEFAULT_HOME = "~/.riskbridge"
 FILE_NAME = "riskbridge.toml"
-_BOUNDS = {"memory_limit_mib": (128, 1 << 20), "threads": (1, 256), "staging_runs_kept": (1, 100)}
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_PREFIX = "RISKBRIDGE_"
+
+
+class _Kind(Protocol):
+    """What a setting may be: `allowed` in words, and `parse`, which raises `ValueError` for anything else."""
+
+    allowed: str
+
+    def parse(self, value: object) -> object: ...
+
+
+class _Whole:
+    def __init__(self, low: int, high: int) -> None:
+        self._low, self._high = low, high
+        self.allowed = f"a whole number from {low:,} to {high:,}"
+
+    def parse(self, value: object) -> int:
+        number = int(str(value))  # `True` and `1.5` are no whole numbers
+        if not self._low <= number <= self._high:
+            raise ValueError
+        return number
+
+
+class _Word:
+    def __init__(self, *words: str) -> None:
+        self._words = words
+        self.allowed = "one of " + ", ".join(words)
+
+    def parse(self, value: object) -> str:
+        word = str(value).lower()
+        if word not in self._words:
+            raise ValueError
+        return word
+
+
+class _Switch:
+    allowed = "true or false"
+    _words: Mapping[str, bool] = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+    def parse(self, value: object) -> bool:
+        word = str(value).lower()
+        if word not in self._words:
+            raise ValueError
+        return self._words[word]
+
+
+def _setting(kind: _Kind, description: str, default: Any) -> Any:
+    metadata = {"kind": kind, "description": description}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +77,31 @@ class Settings:
     """Where the home is and how much may be used.
 
     Attributes:
-        home: Directory that holds everything riskbridge keeps.
+        home: Directory that holds everything riskbridge keeps; absolute.
         memory_limit_mib: What DuckDB may hold in memory before it spills, MiB, 128 or more.
         threads: DuckDB's worker threads, 1 to 256.
         staging_runs_kept: Runs whose raw rows are kept, 1 to 100.
-        origins: Where each value came from: `default`, the file's path, `$VARIABLE` or `flag`.
+        log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
+        log_json: Log lines are JSON objects.
+        origins: Where each value came from, as `origin` tells it.
     """
 
     home: Path
-    memory_limit_mib: int = 1024
-    threads: int = field(default_factory=lambda: os.cpu_count() or 2)
-    staging_runs_kept: int = 3
-    origins: Mapping[str, str] = field(default_factory=dict)
+    memory_limit_mib: int = _setting(_Whole(128, 1 << 20), "What DuckDB may hold in memory before it spills, MiB", 1024)
+    threads: int = _setting(_Whole(1, 256), "DuckDB's worker threads", lambda: min(os.cpu_count() or 2, 256))
+    staging_runs_kept: int = _setting(_Whole(1, 100), "Runs whose raw rows are kept", 3)
+    log_level: str = _setting(_Word(*LOG_LEVELS), "Least severe message that is logged", "warning")
+    log_json: bool = _setting(_Switch(), "Log lines are JSON objects", default=False)
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def origin(self, name: str) -> str:
+        """Where a setting's value came from: `default`, the file's path, `$VARIABLE` or `flag`."""
+        return self.origins.get(name, "default")
+
+    @property
+    def file_path(self) -> Path:
+        """The settings file; it need not exist."""
+        return self.home / FILE_NAME
 
     @property
     def config_path(self) -> Path:
@@ -59,70 +129,118 @@ class Settings:
         return self.home / "simulator"
 
 
+@dataclass(frozen=True, slots=True)
+class SettingDescription:
+    """What the reference says of a setting: name, variable, meaning, what is allowed, and its default as text."""
+
+    name: str
+    variable: str
+    description: str
+    allowed: str
+    default: str
+
+
+def describe_settings() -> list[SettingDescription]:
+    """Every setting, in the order of `Settings`; a default that depends on the machine is told in words."""
+    shown = [SettingDescription("home", f"{_PREFIX}HOME", "Where everything is kept", "a directory", DEFAULT_HOME)]
+    for f in fields(Settings):
+        if f.metadata:
+            default = str(f.default).lower() if isinstance(f.default, bool | int | str) else "cores of the machine"
+            kind: _Kind = f.metadata["kind"]
+            shown.append(
+                SettingDescription(f.name, _variable(f.name), f.metadata["description"], kind.allowed, default)
+            )
+    return shown
+
+
 def load_settings(
-    *, home: Path | None = None, flags: Mapping[str, int] | None = None, environment: Mapping[str, str] | None = None
+    *, home: Path | None = None, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
     """Settings for a command: defaults, then `<home>/riskbridge.toml`, then `RISKBRIDGE_…`, then flags.
 
+    The home itself comes from the flag, `RISKBRIDGE_HOME` or the default. A flag of None and an empty variable count as
+    not given; variables that are no setting are left alone, since a secret may be kept in one.
+
     Raises:
-        ConfigError: `settings.*`: a value or the file cannot be used; says which, where it came from and what is allowed.
+        ConfigError: `settings.*`: a value or the file cannot be used; says which, whence it came and what is allowed.
     """
     env = os.environ if environment is None else environment
     values: dict[str, object] = {}
     origins: dict[str, str] = {}
     where = _home(home, env, origins)
-    for name, value in _read_file(where / FILE_NAME).items():
-        values[name], origins[name] = value, str(where / FILE_NAME)
-    for name in _BOUNDS:
-        variable = f"RISKBRIDGE_{name.upper()}"
-        if env.get(variable):
-            values[name], origins[name] = env[variable], f"${variable}"
+    file = where / FILE_NAME
+    for name, value in _read_file(file).items():
+        values[name], origins[name] = value, str(file)
+    for name in _kinds():
+        if env.get(_variable(name)):
+            values[name], origins[name] = env[_variable(name)], f"${_variable(name)}"
     for name, flag in (flags or {}).items():
-        values[name], origins[name] = flag, "flag"
-    checked = {name: _check(name, value, origins[name]) for name, value in values.items()}
-    defaults = {f.name: "default" for f in fields(Settings) if f.name not in ("origins",)}
-    return Settings(home=where, origins=defaults | origins, **checked)
+        if flag is not None:
+            values[name], origins[name] = flag, "flag"
+    checked: dict[str, Any] = {name: _check(name, value, origins[name]) for name, value in values.items()}
+    return Settings(home=where, origins=origins, **checked)
+
+
+def _kinds() -> dict[str, _Kind]:
+    return {f.name: f.metadata["kind"] for f in fields(Settings) if f.metadata}
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
 
 
 def _home(home: Path | None, env: Mapping[str, str], origins: dict[str, str]) -> Path:
+    chosen = DEFAULT_HOME
     if home is not None:
-        origins["home"] = "flag"
-        return home.expanduser().absolute()
-    if env.get("RISKBRIDGE_HOME"):
-        origins["home"] = "$RISKBRIDGE_HOME"
-        return Path(env["RISKBRIDGE_HOME"]).expanduser().absolute()
-    return Path(DEFAULT_HOME).expanduser().absolute()
+        chosen, origins["home"] = str(home), "flag"
+    elif env.get(_variable("home")):
+        chosen, origins["home"] = env[_variable("home")], f"${_variable('home')}"
+    try:
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError as error:  # `~name` of nobody, or no HOME at all
+        raise ConfigError(
+            f"The home directory {chosen} cannot be found: {error}",
+            code="settings.bad-value",
+            remedy="Give a whole path with --home or RISKBRIDGE_HOME.",
+        ) from error
 
 
 def _read_file(path: Path) -> dict[str, object]:
-    if not path.is_file():
-        return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"The settings file {path} is not valid TOML: {error}.",
             code="settings.unreadable",
             remedy="Mend or remove the file.",
         ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"The settings file {path} cannot be read: {error.strerror}.",
+            code="settings.unreadable",
+            remedy="Make it a file that this user may read, or remove it.",
+        ) from error
 
 
-def _check(name: str, value: object, origin: str) -> int:
-    if name not in _BOUNDS:
+def _check(name: str, value: object, origin: str) -> object:
+    kinds = _kinds()
+    if name not in kinds:
+        near = difflib.get_close_matches(name, kinds, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        if name == "home":
+            hint = "The file is found through the home, so it cannot move it: use --home or RISKBRIDGE_HOME. "
         raise ConfigError(
             f"{origin} sets '{name}', which is no setting.",
             code="settings.unknown",
-            remedy=f"Remove it. Settings are: {', '.join(sorted(_BOUNDS))}.",
+            remedy=f"{hint}Settings are: {', '.join(sorted(kinds))}.",
         )
-    low, high = _BOUNDS[name]
     try:
-        number = int(str(value))
-    except ValueError:
-        number = low - 1
-    if isinstance(value, bool) or not low <= number <= high:
+        return kinds[name].parse(value)
+    except ValueError as error:
         raise ConfigError(
             f"{name} from {origin} is {value!r}.",
             code="settings.bad-value",
-            remedy=f"Give a whole number from {low:,} to {high:,}.",
-        )
-    return number
+            remedy=f"Give {kinds[name].allowed}.",
+        ) from error

@@ -78,7 +78,7 @@ def _with_kev(rows: ir.Table, kev: ir.Table | None) -> ir.Table:
         kev_due_on=kev.kev_due_on.min(),
         ransomware_mentions=kev.is_ransomware.fill_null(_NO).cast("int64").max(),
     )
-    rows = rows.left_join(listed, rows.cve_id == listed.kev_id)
+    rows = rows.left_join(listed, [("cve_id", "kev_id")])
     return rows.mutate(is_kev=rows.kev_id.notnull(), is_ransomware=(rows.ransomware_mentions == 1).fill_null(_NO))
 
 
@@ -93,7 +93,7 @@ def _with_epss(rows: ir.Table, epss: ir.Table | None) -> ir.Table:
     scored = scored.group_by(first_id="cve_id").agg(
         first_epss=scored.epss.max(), percentile=scored.epss_percentile.max()
     )
-    rows = rows.left_join(scored, rows.cve_id == scored.first_id)
+    rows = rows.left_join(scored, [("cve_id", "first_id")])
     in_first = rows.first_id.notnull()
     return rows.mutate(
         in_first=in_first,

@@ -105,7 +105,7 @@ def _settle(edges: ir.Table, materialise: Materialise, bounds: Bounds) -> ir.Tab
             return labels.select("component", candidate="label").distinct()
     torn = labels.group_by("value").agg(first=labels.label.min(), last=labels.label.max())
     torn = labels.semi_join(torn.filter(torn["first"] < torn["last"]), "value").select(torn="label").distinct()
-    rows = labels.left_join(torn, labels.label == torn.torn)
+    rows = labels.left_join(torn, [("label", "torn")])
     return rows.select("component", candidate=ibis.ifelse(rows.torn.notnull(), "", rows.label)).distinct()
 
 
@@ -114,7 +114,7 @@ def _spread(labels: ir.Table) -> ir.Table:
     best = near.mutate(best=near.near.min().over(group_by="component"))
     # A jump to the label's own label halves long chains.
     jumps = best.select(of="component", jump="best").distinct()
-    rows = best.left_join(jumps, best.best == jumps["of"])
+    rows = best.left_join(jumps, [("best", "of")])
     return rows.select("value", "component", was=rows.label, label=rows.jump.coalesce(rows.best))
 
 
@@ -134,7 +134,7 @@ def _verdicts(rule: Rule, involved: ir.Table, facts: ir.Table, bounds: Bounds) -
     if conflicts is None:
         return sizes.select("candidate", why="by_size")
     worst = conflicts.group_by(of="candidate").agg(by_fact=conflicts.why.min())
-    rows = sizes.left_join(worst, sizes.candidate == worst["of"])
+    rows = sizes.left_join(worst, [("candidate", "of")])
     # The first sign orders conflicts by strength and is not shown.
     return rows.select("candidate", why=rows.by_fact.substr(1).coalesce(rows.by_size))
 
@@ -167,8 +167,8 @@ def _advance(rule: Rule, members: ir.Table, edges: ir.Table, judged: ir.Table) -
     matched = edges.group_by(matched_id="source_asset_id").agg(values=edges.value.collect(distinct=True))
     matched = matched.select("matched_id", values=matched["values"].sort().join(", "))
     judged = judged.select("candidate", "why", part="component")
-    rows = members.left_join(judged, members.component == judged.part)
-    rows = rows.left_join(matched, rows.source_asset_id == matched.matched_id)
+    rows = members.left_join(judged, [("component", "part")])
+    rows = rows.left_join(matched, [("source_asset_id", "matched_id")])
     is_joined = rows.candidate.notnull() & rows.why.isnull()
     is_first = is_joined & rows.rule.isnull() & rows["values"].notnull()
     refusal = ibis.literal(f"{SEPARATOR}{rule.name}: ") + rows["values"] + ": " + rows.why

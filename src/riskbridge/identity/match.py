@@ -67,13 +67,14 @@ def identify(
     components = records.select("source_asset_id")
     if members is not None:
         parts = members.select(part="source_asset_id", joined="component")
-        components = components.left_join(parts, components.source_asset_id == parts.part)
+        components = components.left_join(parts, [("source_asset_id", "part")])
         components = components.select(
             "source_asset_id", component=components.joined.coalesce(components.source_asset_id)
         )
     else:
         components = components.mutate(component=components.source_asset_id)
-    named = materialise(name_assets(components, previous))
+    # Joined with itself, a computed column would be taken for the other side's: Ibis needs a table of its own here.
+    named = materialise(name_assets(materialise(components), previous))
     return IdentityPlan(_links(named, members), _assets(records, named, members, source_names))
 
 
@@ -99,16 +100,16 @@ def _links(named: ir.Table, members: ir.Table | None) -> ir.Table:
             "source_asset_id", "asset_id", rule=ibis.literal(NEW), matched_on=ibis.null("string"), rejected=nothing
         )
     told = members.select("rule", "matched_on", "refusals", part="source_asset_id")
-    rows = named.left_join(told, named.source_asset_id == told.part)
+    rows = named.left_join(told, [("source_asset_id", "part")])
     refusals = rows.refusals.nullif("").substr(1).re_split(SEPARATOR).sort()
     return rows.mutate(rule=rows.rule.fill_null(NEW), rejected=refusals.fill_null(nothing)).select(*LINK_COLUMNS)
 
 
 def _assets(records: ir.Table, named: ir.Table, members: ir.Table | None, source_names: ir.Table) -> ir.Table:
     ids = named.select(named_id="source_asset_id", asset_id="asset_id")
-    rows = records.join(ids, records.source_asset_id == ids.named_id)
+    rows = records.join(ids, [("source_asset_id", "named_id")])
     names = source_names.select(named_connector="connector_id", stated_name="source_name")
-    rows = rows.left_join(names, rows.connector_id == names.named_connector)
+    rows = rows.left_join(names, [("connector_id", "named_connector")])
     rows = rows.mutate(source_name=rows.stated_name.coalesce(rows.connector_id))
     if members is None:
         return lone_assets(rows)

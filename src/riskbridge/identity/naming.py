@@ -16,7 +16,7 @@ def name_assets(components: ir.Table, previous: ir.Table) -> ir.Table:
     two assets that merge live on under one of their ids, and a merge that is undone gives both ids back.
 
     Args:
-        components: `source_asset_id`, `component` (the smallest record in it).
+        components: `source_asset_id`, `component` (the smallest record in it), materialised.
         previous: `source_asset_id`, `asset_id` as they are stored; may be empty.
 
     Returns:
@@ -29,11 +29,11 @@ def name_assets(components: ir.Table, previous: ir.Table) -> ir.Table:
     heirs = heirs.select("asset_id", heir=heirs.made_from.coalesce(heirs["first"]))
     claims = heirs.join(places, "heir")
     claims = claims.group_by(claimant="heir_component").agg(claimed_id=claims.asset_id.min())
-    rows = components.left_join(claims, components.component == claims.claimant)
+    rows = components.left_join(claims, [("component", "claimant")])
     rows = rows.mutate(made_id=new_id(rows.component))
     # A record that left and came back may find the id made from it with others: it then gets another.
     taken = claims.select(taken_by="claimant", taken_id="claimed_id")
-    rows = rows.left_join(taken, [rows.made_id == taken.taken_id, rows.claimed_id.isnull()])
+    rows = rows.left_join(taken, [("made_id", "taken_id")])
     other = hash_id("asset", rows.component, rows.taken_by)
     fresh = ibis.ifelse(rows.taken_id.notnull(), other, rows.made_id)
     return rows.select("source_asset_id", "component", asset_id=rows.claimed_id.coalesce(fresh))

@@ -103,6 +103,6 @@ def _with_union(assets: ir.Table, records: ir.Table, name: str) -> ir.Table:
     values = records.select(of="asset_id", value=records[name].unnest())
     values = values.filter(values.value.notnull())
     union = values.group_by("of").agg(union=values.value.collect(distinct=True).sort())
-    rows = assets.left_join(union, assets.asset_id == union["of"])
+    rows = assets.left_join(union, [("asset_id", "of")])
     empty: Any = ibis.literal([], TEXTS)
     return rows.mutate(**{name: rows["union"].fill_null(empty)}).drop("of", "union")

@@ -75,6 +75,24 @@ def roll_up(detections: ir.Table) -> ir.Table:
     ).select(*ROLLED_UP)
 
 
+def lift(detections: ir.Table) -> ir.Table:
+    """What `roll_up` gives for findings that have one detection each: a projection, no grouping.
+
+    Args:
+        detections: As in `roll_up`, no two of one finding.
+    """
+    rows = detections
+    is_fixed = rows.state == "closed"
+    return rows.mutate(
+        title=rows.finding_name,
+        source_severity=rows.finding_severity,
+        open_detections=ibis.ifelse(is_fixed, 0, 1).cast("int64"),
+        state=ibis.ifelse(is_fixed, "fixed", "open"),
+        fixed_at=rows.closed_at,
+        fix_reason=rows.close_reason,
+    ).select(*ROLLED_UP)
+
+
 def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: datetime) -> ir.Table:
     """Findings with the dates of their return, and what changed against the stored ones; the unchanged are left out.
 
@@ -113,6 +131,17 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         reopened_run=ibis.ifelse(is_back, ibis.literal(run, "int64"), both.was_reopened_run),
     )
     return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_qds", "was_severity")
+
+
+def first_findings(rolled_up: ir.Table) -> ir.Table:
+    """What `follow` gives where nothing is stored yet: every finding is found. Costs no join."""
+    return rolled_up.mutate(
+        change=ibis.literal("found"),
+        reopened_at=ibis.null(_AT),
+        reopened_run=ibis.null("int64"),
+        was_qds=ibis.null("int64"),
+        was_severity=ibis.null("int64"),
+    ).select(*COLUMNS, "change", "was_qds", "was_severity")
 
 
 def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, observed_at: datetime) -> ir.Table:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
 from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
-from riskbridge.model.target import ASSET_DRAFT, DETECTION_DRAFT, REJECT, SOURCE_ASSET
+from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
+from riskbridge.transform.compile import Mapped, apply
+from riskbridge.transform.spec import StreamMap
 
 SEEN = (
     "detection_id",
@@ -43,45 +47,89 @@ def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Ke
     )
     columns = [n for n in SOURCE_ASSET.names if n not in ("valid_from_run", "valid_to_run")]
     rows = engine.materialise(keyed.select(*columns), "devices")
-    return _once(engine, rows, "source_asset_id", "machines", rows.external_asset_id)
-
-
-def key_detections(engine: DuckDBEngine, drafts: ir.Table, links: ir.Table, connector_id: str) -> Keyed:
-    """Sightings of one reading with the ids of detection, finding, asset and device, one row a detection.
-
-    Args:
-        engine: Executes.
-        drafts: DETECTION_DRAFT rows.
-        links: `external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported.
-        connector_id: The connector.
-
-    Returns:
-        Rows with the columns `SEEN`; a row whose device nobody knows, and a repetition of a detection, are rejects.
-    """
-    joined = drafts.join(links, "external_asset_id")
-    joined = joined.mutate(connector_id=ibis.literal(connector_id), finding_id=finding_id(joined))
-    joined = joined.mutate(detection_id=detection_id(joined))
-    rows = engine.materialise(joined.select(*SEEN, "raw_page", "raw_row"), "sightings")
-    once = _once(engine, rows, "detection_id", "machinesVulnerabilities", rows.external_finding_id)
-    strangers = drafts.anti_join(links, "external_asset_id")
-    detail = ibis.literal("device ") + strangers.external_asset_id + " is not among the devices that were read"
-    unknown = _rejects(strangers, "machinesVulnerabilities", "device-unknown", detail, strangers.external_finding_id)
-    return Keyed(once.records, [*once.rejects, unknown])
-
-
-def _once(engine: DuckDBEngine, rows: ir.Table, key: str, stream: str, external_id: ir.StringValue) -> Keyed:
-    repeated = engine.materialise(rows.group_by(key).having(rows.count() > 1).agg(times=rows.count()), "repeated")
+    repeated = engine.materialise(_more_than_once(rows, "source_asset_id"), "repeated")
     if engine.scalar(repeated.count()) == 0:
         return Keyed(rows, [])
+    return _once(engine, rows, repeated, "source_asset_id", "machines", "external_asset_id")
+
+
+class SightingsBuilder:
+    """Turns staged findings into sightings, file by file while others still arrive.
+
+    Args:
+        engine: Executes; used by one thread at a time.
+        stream: The map's rows for findings.
+        staged_types: Columns of the staged files.
+        links: `external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported.
+        connector_id: The connector.
+    """
+
+    def __init__(
+        self,
+        engine: DuckDBEngine,
+        stream: StreamMap,
+        staged_types: dict[str, str],
+        links: ir.Table,
+        connector_id: str,
+    ) -> None:
+        self._engine = engine
+        self._stream = stream
+        self._types = staged_types
+        self._links = links
+        self._connector_id = connector_id
+        types = {n: DETECTION.column(n).type for n in SEEN} | {"raw_page": "int64", "raw_row": "int64"}
+        self._rows = engine.materialise(engine.empty(types), "sightings")
+        self._rejects: list[ir.Table] = []
+
+    def add(self, files: Sequence[Path], number_of_rows: int) -> None:
+        """Map and key the rows of some files; what cannot be used is looked for only when some row is missing."""
+        mapped = apply(self._stream, self._engine.read_parquet(files, self._types))
+        taken = self._engine.append(self._rows.get_name(), self._keyed(mapped.drafts))
+        if taken != number_of_rows:
+            self._rejects += [self._engine.materialise(r, "rejects") for r in self._refused(mapped)]
+
+    def finish(self) -> Keyed:
+        """Every sighting once, and the rejects: rows without identity, of unknown devices, and repetitions."""
+        # A detection belongs to one finding, so a finding that comes once has no repeated detection.
+        shared = self._engine.materialise(_more_than_once(self._rows, "finding_id"), "shared")
+        if self._engine.scalar(shared.count()) == 0:
+            return Keyed(self._rows, self._rejects)
+        suspects = self._rows.semi_join(shared, "finding_id")
+        repeated = self._engine.materialise(_more_than_once(suspects, "detection_id"), "repeated")
+        if self._engine.scalar(repeated.count()) == 0:
+            return Keyed(self._rows, self._rejects)
+        once = _once(
+            self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
+        )
+        return Keyed(once.records, [*self._rejects, *once.rejects])
+
+    def _keyed(self, drafts: ir.Table) -> ir.Table:
+        joined = drafts.join(self._links, "external_asset_id")
+        joined = joined.mutate(connector_id=ibis.literal(self._connector_id), finding_id=finding_id(joined))
+        return joined.mutate(detection_id=detection_id(joined)).select(*SEEN, "raw_page", "raw_row")
+
+    def _refused(self, mapped: Mapped) -> list[ir.Table]:
+        strangers = mapped.drafts.anti_join(self._links, "external_asset_id")
+        detail = ibis.literal("device ") + strangers.external_asset_id + " is not among the devices that were read"
+        stream = self._stream.source.stream
+        unknown = _rejects(strangers, stream, "device-unknown", detail, strangers.external_finding_id)
+        return [mapped.rejects, unknown]
+
+
+def _more_than_once(rows: ir.Table, key: str) -> ir.Table:
+    return rows.group_by(key).agg(times=rows.count()).filter(ibis._.times > 1)
+
+
+def _once(engine: DuckDBEngine, rows: ir.Table, repeated: ir.Table, key: str, stream: str, external_id: str) -> Keyed:
     some = rows.semi_join(repeated, key)
     window = ibis.window(group_by=some[key], order_by=[some.raw_page, some.raw_row])
     ranked = engine.materialise(some.mutate(place=ibis.row_number().over(window)), "ranked")
     first = ranked.filter(ranked.place == 0).drop("place")
     others = ranked.filter(ranked.place > 0)
-    name = external_id.get_name()
-    detail = ibis.literal("the record came more than once; the first was taken: ") + others[name]
+    detail = ibis.literal("the record came more than once; the first was taken: ") + others[external_id]
     kept = engine.materialise(rows.anti_join(repeated, key).union(first.select(*rows.columns)), "once")
-    return Keyed(kept, [_rejects(others, stream, "duplicate-row", detail, others[name])])
+    refused = engine.materialise(_rejects(others, stream, "duplicate-row", detail, others[external_id]), "rejects")
+    return Keyed(kept, [refused])
 
 
 def _rejects(rows: ir.Table, stream: str, reason: str, detail: ir.StringValue, raw: ir.StringValue) -> ir.Table:

@@ -14,16 +14,17 @@ from riskbridge.forms import hash_id
 from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
-from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen
-from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, follow, roll_up
+from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions
+from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.target import ASSET, ASSET_LINK, CVE, CVE_DRAFT, DETECTION, EVENT, FINDING, SOURCE_ASSET
-from riskbridge.pipeline.mapping import Keyed, key_detections
+from riskbridge.pipeline.mapping import Keyed, SightingsBuilder
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
+from riskbridge.transform.spec import StreamMap
 
 DEFAULT_ACS = 2
 _AT = "timestamp('UTC', 6)"
@@ -97,9 +98,12 @@ class Reconciliation:
         self.counts["devices"] = engine.scalar(rows.count())
         self.counts["assets"] = engine.scalar(self._assets.count())
 
-    def sight(self, drafts: ir.Table) -> ir.Table:
-        """Key the findings that were read; gives one row a detection."""
-        keyed = key_detections(self.engine, drafts, _known(self._links), self.connector_id)
+    def begin_sightings(self, stream: StreamMap, staged_types: dict[str, str]) -> SightingsBuilder:
+        """What turns staged findings into sightings, now that devices have their assets."""
+        return SightingsBuilder(self.engine, stream, staged_types, _known(self._links), self.connector_id)
+
+    def sight(self, keyed: Keyed) -> ir.Table:
+        """Take the sightings of this run; gives one row a detection."""
         self.changes.rejects += keyed.rejects
         self.counts["detections"] = self.engine.scalar(keyed.records.count())
         return keyed.records
@@ -113,22 +117,18 @@ class Reconciliation:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
         engine = self.engine
         current = self._current_detections()
-        is_first = engine.scalar(current.count()) == 0
-        touched = diff_seen(seen, current, self.sighting).drop("was_asset_id")
-        parts = [touched.mutate(evidence=ibis.null("string"))]
-        if not is_first and may_close:
-            parts.append(diff_closed(seen, current, _known(self._devices), self.sighting))
-        elif not is_first:
-            parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=ibis.null("string")))
         columns = (*DETECTION_COLUMNS, "change", "evidence")
-        if not is_first:
-            parts.append(self._moved(current, columns))
-        versions = engine.materialise(
-            ibis.union(*[p.select(*columns) for p in parts]) if len(parts) > 1 else parts[0].select(*columns),
-            "detection",
-        )
-        if not is_first:
-            versions = self._latest_of_each(versions)
+        none = ibis.null("string")
+        if engine.scalar(current.count()) == 0:
+            versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
+        else:
+            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
+            if may_close:
+                parts.append(diff_closed(seen, current, _known(self._devices), self.sighting))
+            else:
+                parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=none))
+            together = ibis.union(*(part.select(*columns) for part in parts))
+            versions = self._latest_of_each(engine.materialise(together, "detection"))
         self.changes.versions[DETECTION.name] = versions
         for kind, number in self._tally(versions):
             self.counts[f"detections_{kind}"] = number
@@ -169,25 +169,20 @@ class Reconciliation:
         engine = self.engine
         findings = self.warehouse.current(FINDING)
         is_first = engine.scalar(findings.count()) == 0
-        rolled = engine.materialise(self._rolled_up(versions, is_first=is_first), "rolled")
+        rolled = self._rolled_up(versions, is_first=is_first)
+        if not is_first:
+            rolled = engine.materialise(rolled, "rolled")
         rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity))
-        keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
-        if not is_first:
-            keys = keys.union(findings.select("score_key", "cve_id", severity_word="source_severity"))
-        keys = keys.group_by("score_key").agg(cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max())
-        scores = engine.materialise(
-            score_cves(keys, self.changes.contents[CVE.name], self.settings, self._today()), "cve_score"
-        )
-        self.changes.contents["cve_score"] = scores
+        scores = self._score_cves(rolled, findings, is_first=is_first)
         scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
-        if not is_first:
+        if is_first:
+            followed = first_findings(scored)
+        else:
             scored = scored.union(self._rescored(findings, rolled, scores))
-        followed = engine.materialise(
-            follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at), "finding"
-        )
-        self.changes.versions[FINDING.name] = followed
-        if not is_first:
+            changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
+            followed = engine.materialise(changed, "finding")
             self._withdraw(versions, findings, rolled)
+        self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
         self.changes.events.append(
@@ -202,15 +197,30 @@ class Reconciliation:
             self.counts[f"findings_{kind}"] = number
         self._score_assets(findings, followed, is_first=is_first)
 
+    def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
+        keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
+        if not is_first:
+            keys = keys.union(findings.select("score_key", "cve_id", severity_word="source_severity"))
+        keys = keys.group_by("score_key").agg(cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max())
+        cve = self.changes.contents[CVE.name]
+        scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
+        self.changes.contents["cve_score"] = scores
+        return scores
+
     def _rolled_up(self, versions: ir.Table, *, is_first: bool) -> ir.Table:
-        if is_first:
-            return roll_up(versions.mutate(severity=severity_number(versions.finding_severity)))
-        stored = self.warehouse.current(DETECTION)
-        stored_of_touched = stored.semi_join(versions, "detection_id")
-        concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
-        kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
-        after = kept.select(*DETECTION_COLUMNS).union(versions.select(*DETECTION_COLUMNS))
-        return roll_up(after.mutate(severity=severity_number(after.finding_severity)))
+        after = versions.select(*DETECTION_COLUMNS)
+        if not is_first:
+            stored = self.warehouse.current(DETECTION)
+            stored_of_touched = stored.semi_join(versions, "detection_id")
+            concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
+            kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
+            after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
+        after = after.mutate(severity=severity_number(after.finding_severity))
+        counted = after.group_by("finding_id").agg(number=after.count())
+        shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
+        if self.engine.scalar(shared.count()) == 0:
+            return lift(after)
+        return lift(after.anti_join(shared, "finding_id")).union(roll_up(after.semi_join(shared, "finding_id")))
 
     def _rescored(self, findings: ir.Table, rolled: ir.Table, scores: ir.Table) -> ir.Table:
         others = findings.anti_join(rolled, "finding_id")

@@ -8,27 +8,23 @@ staging, and publishing is one transaction that happens once per run id.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
-
-import ibis.expr.types as ir
 
 from riskbridge.errors import FatalError
 from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.connector import RunOutcome
-from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
-from riskbridge.model.target import REJECT, RUN
-from riskbridge.pipeline.mapping import key_devices
+from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
+from riskbridge.model.target import RUN
 from riskbridge.pipeline.progress import Phase, Progress
+from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Feeds, Reconciliation
 from riskbridge.score.settings import ScoreSettings
-from riskbridge.staging.stream import PageCursor, StagedPage, StagedStream
+from riskbridge.staging.stream import StagedStream
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import PublishedRun, Warehouse
-from riskbridge.transform.compile import apply
 from riskbridge.transform.spec import TransformMap
 
 LARGEST_DROP = 0.5
@@ -36,13 +32,6 @@ LARGEST_DROP = 0.5
 
 SMALL_ESTATE = 1000
 """Open detections up to which a drop of any size is believed."""
-
-
-class Source(Protocol):
-    """Where rows come from: streams of pages, each page already columns of the stream's data model."""
-
-    def read(self, stream: str, *, filter_text: str | None, resume: PageCursor | None) -> Iterator[StagedPage]:
-        """Pages in order, from the cursor on; raises the errors of `riskbridge.errors`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +100,6 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     if published is not None:
         return RunReport(published, RunOutcome.SUCCEEDED, _published_counts(parts, published))
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
-    staged = _read_streams(plan, parts, progress, report)
     work = Reconciliation(
         parts.engine,
         parts.warehouse,
@@ -120,8 +108,29 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         Sighting(report.run, plan.observed_at, _previous_at(parts, plan.connector_id)),
         parts.score_settings,
     )
-    drafts = _map(plan, parts, progress, staged, work)
-    is_complete = _compute(plan, parts, progress, drafts, work, report)
+    filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
+    reading = Reading(
+        parts.engine,
+        parts.source,
+        parts.open_stream,
+        parts.transform_map,
+        filters,
+        work,
+        progress,
+        counts=report.counts,
+        warnings=report.warnings,
+    )
+    reading.read_devices()
+    seen = work.sight(reading.read_findings())
+    catalogue = reading.read_catalogue()
+    progress.begin(Phase.LIFECYCLE, expected_rows=None)
+    may_close = _may_close(plan, parts, work, report)
+    versions = work.diff(seen, may_close=may_close)
+    progress.end(Phase.LIFECYCLE)
+    progress.begin(Phase.SCORE, expected_rows=None)
+    work.enrich(catalogue, parts.feeds)
+    work.score(versions)
+    progress.end(Phase.SCORE)
     work.counts["rejects"] = sum(parts.engine.scalar(r.count()) for r in work.changes.rejects)
     progress.begin(Phase.PUBLISH, expected_rows=None)
     parts.warehouse.publish(
@@ -132,7 +141,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             connector_name=plan.connector_name,
             observed_at=plan.observed_at,
             published_at=parts.now(),
-            is_complete=is_complete,
+            is_complete=may_close,
             scope_hash=_scope_hash(plan),
             map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
         ),
@@ -141,77 +150,6 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     progress.end(Phase.PUBLISH)
     report.counts |= work.counts | {"events": _count_events(parts, report.run)}
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Drafts:
-    devices: ir.Table
-    findings: ir.Table
-    catalogue: ir.Table
-
-
-_STREAMS = (
-    (Phase.MACHINES, MACHINES),
-    (Phase.FINDINGS, MACHINES_VULNERABILITIES),
-    (Phase.CATALOGUE, VULNERABILITIES),
-)
-
-
-def _read_streams(plan: RunPlan, parts: Parts, progress: Progress, report: RunReport) -> dict[str, StagedStream]:
-    filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
-    staged: dict[str, StagedStream] = {}
-    for phase, model in _STREAMS:
-        progress.begin(phase, expected_rows=None)
-        stream = parts.open_stream(model.stream)
-        if not stream.is_closed:
-            resume = stream.cursor()
-            for page in parts.source.read(model.stream, filter_text=filters.get(model.stream), resume=resume):
-                stream.append(page)
-                progress.advance(phase, page.received)
-            stream.close()
-        report.counts[f"rows_{phase}"] = stream.received
-        progress.end(phase)
-        staged[model.stream] = stream
-    return staged
-
-
-def _map(
-    plan: RunPlan, parts: Parts, progress: Progress, staged: dict[str, StagedStream], work: Reconciliation
-) -> _Drafts:
-    progress.begin(Phase.MAP, expected_rows=sum(s.received for s in staged.values()))
-    mapped = {}
-    for _, model in _STREAMS:
-        raw = _raw(parts.engine, staged[model.stream], model)
-        result = apply(parts.transform_map.stream(model.name), raw)
-        mapped[model.stream] = result.drafts
-        work.changes.rejects.append(result.rejects)
-        work.changes.rejects.append(parts.engine.read_parquet(staged[model.stream].reject_files(), REJECT.types))
-    progress.end(Phase.MAP)
-    return _Drafts(*(mapped[m.stream] for _, m in _STREAMS))
-
-
-def _raw(engine: DuckDBEngine, stream: StagedStream, model: SourceModel) -> ir.Table:
-    return engine.read_parquet(stream.parquet_files(), model.staged_types)
-
-
-def _compute(
-    plan: RunPlan, parts: Parts, progress: Progress, drafts: _Drafts, work: Reconciliation, report: RunReport
-) -> bool:
-    progress.begin(Phase.IDENTIFY, expected_rows=None)
-    work.identify(key_devices(parts.engine, drafts.devices, plan.connector_id))
-    progress.end(Phase.IDENTIFY)
-    progress.begin(Phase.LIFECYCLE, expected_rows=None)
-    seen = work.sight(drafts.findings)
-    may_close = _may_close(plan, parts, work, report)
-    versions = work.diff(seen, may_close=may_close)
-    parts.engine.drop(seen)
-    progress.end(Phase.LIFECYCLE)
-    progress.begin(Phase.SCORE, expected_rows=None)
-    has_catalogue = report.counts[f"rows_{Phase.CATALOGUE}"] > 0
-    work.enrich(drafts.catalogue if has_catalogue else None, parts.feeds)
-    work.score(versions)
-    progress.end(Phase.SCORE)
-    return may_close
 
 
 def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport) -> bool:

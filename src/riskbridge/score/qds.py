@@ -95,7 +95,7 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
         exploit_in_kit="exploit_in_kit",
         is_told=cve.sources.length() > 0,
     )
-    rows = _with_factors(distinct.left_join(facts, distinct.cve_id == facts.fact_id), settings, observed_on)
+    rows = _with_factors(distinct.left_join(facts, [("cve_id", "fact_id")]), settings, observed_on)
     return _with_score(rows, settings).select(*_COLUMNS)
 
 

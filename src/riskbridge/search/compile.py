@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.search.fault import find_nearest, make_fault
-from riskbridge.search.predicates import UnfitValueError, compare, match
+from riskbridge.search.predicates import UnfitValueError, all_of, any_of, compare, is_one_of, is_within
 from riskbridge.search.qql import parse
 from riskbridge.search.query import (
     And,
@@ -25,7 +25,6 @@ from riskbridge.search.query import (
     Not,
     Or,
     Range,
-    Value,
 )
 from riskbridge.search.tokens import Subject, Token, published_names, tokens_by_name
 
@@ -113,9 +112,9 @@ def _compile(condition: Condition, scope: _Scope) -> ir.BooleanValue:
         case Everything():
             return _TRUE
         case And(parts):
-            return ibis.and_(*(_compile(p, scope) for p in parts))
+            return all_of([_compile(p, scope) for p in parts])
         case Or(parts):
-            return ibis.or_(*(_compile(p, scope) for p in parts))
+            return any_of([_compile(p, scope) for p in parts])
         case Not(part):
             # Null means that the condition does not hold, here and at the top; in between it may stay null.
             return ~_compile(part, scope).fill_null(_FALSE)
@@ -156,31 +155,25 @@ def _compile_leaf(leaf: Leaf, scope: _Scope) -> ir.BooleanValue:
 
 
 def _ask(leaf: Leaf, token: Token, column: Any, scope: _Scope) -> ir.BooleanValue:
-    def checked(value: Value, predicate: Callable[[], ir.BooleanValue]) -> ir.BooleanValue:
-        try:
-            return predicate()
-        except UnfitValueError as error:
-            raise make_fault(
-                scope.names.text,
-                value.offset,
-                value.length,
-                code="qql.bad-value",
-                cause=str(error),
-                remedy=error.remedy,
-            ) from None
-
-    now = scope.now
-    if isinstance(leaf, IsNull):
-        return column.isnull()
-    if isinstance(leaf, Match):
-        return ibis.or_(*(checked(v, lambda v=v: match(token, column, v, now)) for v in leaf.values))
-    if isinstance(leaf, Comparison):
-        return checked(leaf.value, lambda: compare(token, column, leaf.operator, leaf.value, now))
-    low, high = (">=", "<=") if leaf.is_inclusive else (">", "<")
-    return ibis.and_(
-        checked(leaf.low, lambda: compare(token, column, low, leaf.low, now)),
-        checked(leaf.high, lambda: compare(token, column, high, leaf.high, now)),
-    )
+    try:
+        match leaf:
+            case IsNull():
+                return column.isnull()
+            case Match(_, values):
+                return is_one_of(token, column, values, scope.now)
+            case Comparison(_, operator, value):
+                return compare(token, column, operator, value, scope.now)
+            case Range():
+                return is_within(token, column, leaf, scope.now)
+    except UnfitValueError as error:
+        raise make_fault(
+            scope.names.text,
+            error.value.offset,
+            error.value.length,
+            code="qql.bad-value",
+            cause=str(error),
+            remedy=error.remedy,
+        ) from None
 
 
 def _any_element(values: Any, predicate: Callable[[Any], ir.BooleanValue]) -> ir.BooleanValue:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator as operators
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.search.query import Operator, Value
+from riskbridge.search.query import Operator, Range, Value
 from riskbridge.search.tokens import Token
 from riskbridge.search.values import Span, parse_boolean, parse_number, parse_span
 from riskbridge.search.words import find_phrase, match_wildcard, same, split_words
@@ -24,17 +24,52 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operators.le,
     "=": operators.eq,
 }
+_ENDS: dict[bool, tuple[Operator, Operator]] = {True: (">=", "<="), False: (">", "<")}
 
 
 class UnfitValueError(Exception):
     """A value that its token cannot take; the message says why, `remedy` what to write."""
 
-    def __init__(self, cause: str, remedy: str) -> None:
+    def __init__(self, value: Value, cause: str, remedy: str) -> None:
         super().__init__(cause)
+        self.value = value
         self.remedy = remedy
 
 
-def match(token: Token, column: Any, value: Value, now: datetime) -> ir.BooleanValue:
+def all_of(conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
+    """The conditions joined by and, as a balanced tree: thousands of them stay shallow."""
+    return _fold(operators.and_, conditions)
+
+
+def any_of(conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
+    """The conditions joined by or, as a balanced tree."""
+    return _fold(operators.or_, conditions)
+
+
+def is_one_of(token: Token, column: Any, values: Sequence[Value], now: datetime) -> ir.BooleanValue:
+    """`token:value`, or `token:[a, b]` where one value is enough.
+
+    Raises:
+        UnfitValueError: A value is none of the token's kind.
+    """
+    if len(values) > 1 and token.kind == "number":
+        return column.isin([_number(token, v) for v in values])
+    if len(values) > 1 and token.is_upper and not any("*" in v.text for v in values):
+        return column.isin([v.text.upper() for v in values])
+    return any_of([is_match(token, column, v, now) for v in values])
+
+
+def is_within(token: Token, column: Any, wanted: Range, now: datetime) -> ir.BooleanValue:
+    """`token:[low .. high]` or `token:(low .. high)`.
+
+    Raises:
+        UnfitValueError: An end is none of the token's kind, or the kind has no order.
+    """
+    low, high = _ENDS[wanted.is_inclusive]
+    return compare(token, column, low, wanted.low, now) & compare(token, column, high, wanted.high, now)
+
+
+def is_match(token: Token, column: Any, value: Value, now: datetime) -> ir.BooleanValue:
     """`token:value` for a column, or for one element of a list.
 
     Raises:
@@ -67,12 +102,13 @@ def compare(token: Token, column: Any, operator: Operator, value: Value, now: da
         return _compare_span(moment, operator, _span(token, value, now))
     if operator != "=":
         raise UnfitValueError(
+            value,
             f"'{token.name}' has no order, so it cannot be compared with {operator}",
             f"Write {token.name}:value.",
         )
     if token.kind == "boolean":
         return _is(token, column, value)
-    return match(token, column, Value(value.text, "exact", value.offset, value.length), now)
+    return is_match(token, column, Value(value.text, "exact", value.offset, value.length), now)
 
 
 def _match_text(column: ir.StringValue, value: Value) -> ir.BooleanValue:
@@ -81,7 +117,7 @@ def _match_text(column: ir.StringValue, value: Value) -> ir.BooleanValue:
     if value.style == "phrase":
         return find_phrase(column, split_words(value.text))
     words = value.text.split(" ")
-    return ibis.or_(*(match_wildcard(column, w) if "*" in w else find_phrase(column, split_words(w)) for w in words))
+    return any_of([match_wildcard(column, w) if "*" in w else find_phrase(column, split_words(w)) for w in words])
 
 
 def _match_keyword(token: Token, column: ir.StringValue, value: Value) -> ir.BooleanValue:
@@ -109,14 +145,16 @@ def _at(moment: datetime | None) -> ir.TimestampValue:
 def _is(token: Token, column: ir.BooleanValue, value: Value) -> ir.BooleanValue:
     wanted = parse_boolean(value.text)
     if wanted is None:
-        raise UnfitValueError(f"'{value.text}' is neither true nor false", f"Write {token.name}:true or :false.")
+        raise UnfitValueError(value, f"'{value.text}' is neither true nor false", f"Write {token.name}:true or :false.")
     return column if wanted else ~column
 
 
 def _number(token: Token, value: Value) -> float:
     number = parse_number(value.text)
     if number is None:
-        raise UnfitValueError(f"'{value.text}' is no number, which '{token.name}' needs", _number_remedy(token, value))
+        raise UnfitValueError(
+            value, f"'{value.text}' is no number, which '{token.name}' needs", _number_remedy(token, value)
+        )
     return number
 
 
@@ -132,7 +170,15 @@ def _span(token: Token, value: Value, now: datetime) -> Span:
     span = parse_span(value.text, now)
     if span is None:
         raise UnfitValueError(
+            value,
             f"'{value.text}' is no date, which '{token.name}' needs",
             "Write a day such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or now-7d (s, m, h, d, w, M, y).",
         )
     return span
+
+
+def _fold(join: Callable[[Any, Any], Any], conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
+    if len(conditions) == 1:
+        return conditions[0]
+    half = len(conditions) // 2
+    return join(_fold(join, conditions[:half]), _fold(join, conditions[half:]))

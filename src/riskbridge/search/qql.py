@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 
@@ -21,6 +21,7 @@ from riskbridge.search.query import (
     Match,
     Name,
     Not,
+    Operator,
     Or,
     Query,
     Range,
@@ -123,7 +124,7 @@ class _Builder(Transformer[Token, Condition]):
         return Match(_name(name), values)
 
     def comparison(self, name: Token, operator: Token, value: Value) -> Condition:
-        return Comparison(_name(name), str(operator), value)  # type: ignore[arg-type] - the grammar allows no other
+        return Comparison(_name(name), cast("Operator", str(operator)), value)
 
     def inclusive_range(self, name: Token, low: Value, high: Value) -> Condition:
         return Range(_name(name), low, high, is_inclusive=True)
@@ -156,20 +157,18 @@ class _Builder(Transformer[Token, Condition]):
 
 
 def _syntax_fault(text: str, error: UnexpectedInput) -> InputError:
-    if isinstance(error, UnexpectedToken) and error.token.type != "$END":
-        offset, length = error.token.start_pos or 0, len(error.token)
-        found = f"'{error.token}'"
-        expected = set(error.accepts or error.expected)
-    elif isinstance(error, UnexpectedCharacters):
+    if isinstance(error, UnexpectedCharacters):
         offset, length = error.pos_in_stream or 0, 1
-        found = f"'{text[offset]}'"
         expected = set(error.allowed or ())
+    elif isinstance(error, UnexpectedToken) and error.token.type != "$END":
+        offset, length = error.token.start_pos or 0, len(error.token)
+        expected = set(error.expected)
     else:
-        offset, length, found = len(text.rstrip()), 1, ""
-        expected = set(getattr(error, "accepts", None) or getattr(error, "expected", ()))
+        offset, length = len(text.rstrip()), 0
+        expected = set(getattr(error, "expected", ()))
     if "COMPARISON" in expected:
         return _no_condition(text, offset)
-    cause, remedy = _explain(text, offset, found, expected)
+    cause, remedy = _explain(text[offset : offset + length], expected)
     return make_fault(text, offset, length, code="qql.syntax", cause=cause, remedy=remedy)
 
 
@@ -187,25 +186,35 @@ def _no_condition(text: str, offset: int) -> InputError:
     )
 
 
-def _explain(text: str, offset: int, found: str, expected: set[str]) -> tuple[str, str]:
-    if found in ("'\"'", "'`'"):
-        return f"The quotation mark {found[1]} is not closed", "Add the missing one, or leave both out."
-    at = f"{found} cannot stand here" if found else "The query ends too early"
-    if "_NULL" in expected:
-        return f"{at}: 'null' or 'not null' is missing", "Write is null or is not null."
-    if "WORD" in expected:
-        return f"{at}: a value is missing", 'Write a value; put one that has blanks or brackets in "quotes".'
-    if "NAME" in expected:
-        return f"{at}: a condition begins with a token", "Write a condition such as finding.severity:5."
-    if "RSQB" in expected or "_DOTS" in expected:
-        return f"{at}: a list or range is not closed", "Write [a, b] for a list, [a .. b] or (a .. b) for a range."
-    if "RPAR" in expected and not found:
-        return f"{at}: a parenthesis is not closed", "Add the missing )."
-    if ".." in text[offset : offset + 3]:
-        return f"{at}: a range needs brackets", "Write [a .. b], or (a .. b) to leave out both ends."
-    if found == "')'":
-        return f"{at}: no parenthesis is open", "Delete it, or add the missing (."
+_MISSING = (
+    ("_NULL", "'null' or 'not null' is missing", "Write is null or is not null."),
+    ("WORD", "a value is missing", 'Write a value; put one that has blanks or brackets in "quotes".'),
+    ("NAME", "a condition begins with a token", "Write a condition such as finding.severity:5."),
+    ("RSQB", "a list or range is not closed", "Write [a, b] for a list, [a .. b] or (a .. b) for a range."),
+    ("_DOTS", "a range is not closed", "Write [a .. b], or (a .. b) to leave out both ends."),
+)
+"""By what the grammar would have taken: what is missing, and what to write."""
+
+
+def _explain(found: str, expected: set[str]) -> tuple[str, str]:
+    if found in ('"', "`"):
+        return f"The quotation mark {found} is not closed", "Add the missing one, or leave both out."
+    at = f"'{found}' cannot stand here" if found else "The query ends too early"
+    for terminal, cause, remedy in _MISSING:
+        if terminal in expected:
+            return f"{at}: {cause}", remedy
+    return f"{at}: {_explain_end(found)[0]}", _explain_end(found)[1]
+
+
+def _explain_end(found: str) -> tuple[str, str]:
+    """What is wrong after a complete condition."""
+    if not found:
+        return "a parenthesis is not closed", "Add the missing )."
+    if found.startswith(".."):
+        return "a range needs brackets", "Write [a .. b], or (a .. b) to leave out both ends."
+    if found == ")":
+        return "no parenthesis is open", "Delete it, or add the missing (."
     return (
-        f"{at}: 'and' or 'or' is missing, or quotes around a value",
+        "'and' or 'or' is missing, or quotes around a value",
         'Join conditions with and, or; put a value that has blanks or brackets in "quotes".',
     )

@@ -17,7 +17,7 @@ AT = "timestamp('UTC', 6)"
 _VALIDITY = ("valid_from_run", "valid_to_run")
 _FINDING_COLUMNS = tuple(n for n in FINDING.names if n not in (*_VALIDITY, "last_found_at"))
 _ASSET_COLUMNS = tuple(n for n in ASSET.names if n not in _VALIDITY)
-_LATER = ("qvss", "vendor_name", "vendor_product_name")
+_CONSTANTS = ("vendor_name", "vendor_product_name")
 _RUN_COLUMNS = ("status", "last_found_at", "connector_name")
 _CVE_COLUMNS = (
     "description",
@@ -51,7 +51,8 @@ ASSET_VIEW = (*_ASSET_COLUMNS, "operating_system")
 FINDING_VIEW = (
     *_FINDING_COLUMNS,
     *_RUN_COLUMNS,
-    *_LATER,
+    "qvss",
+    *_CONSTANTS,
     *(n for n in ASSET_VIEW if n != "asset_id"),
     *_CVE_COLUMNS,
     *_SCORE_COLUMNS,
@@ -87,22 +88,29 @@ def finding_view(
         One row a finding, lazy, unordered: the columns of `FINDING_VIEW` that were wanted, in its order.
     """
     wanted = set(FINDING_VIEW if columns is None else columns)
-    view = finding.filter(finding.valid_to_run.isnull())
+    rows = finding.filter(finding.valid_to_run.isnull())
+    view: Any = rows
+    given: dict[str, Any] = {n: rows[n] for n in _FINDING_COLUMNS}
     if wanted & set(_RUN_COLUMNS):
-        view = _with_run(view, run)
+        latest = _latest_runs(run)
+        view = view.left_join(latest, rows.connector_id == latest.of_connector)
+        given |= _run_facts(rows, latest)
     if wanted & set(ASSET_VIEW) - {"asset_id"}:
-        assets = asset_view(asset)
-        view = view.left_join(assets, "asset_id").drop("asset_id_right", *_VALIDITY)
+        assets = _pick(asset_view(asset), wanted, key="asset_id")
+        view = view.left_join(assets, rows.asset_id == assets.key)
+        given |= _columns(assets)
     if wanted & set(_CVE_COLUMNS):
-        view = _with_cve(view, cve)
+        facts = _pick(_cve_facts(cve), wanted | {"patch_first_available_at"}, key="cve_id")
+        view = view.left_join(facts, rows.cve_id == facts.key)
+        given |= _columns(facts) | {"is_patch_available": _has_patch(rows, facts)}
     if wanted & set(_SCORE_COLUMNS):
-        view = _with_score(view, cve_score)
-    view = view.mutate(
-        qvss=view.qds / 10,
-        vendor_name=ibis.literal(VENDOR_NAME),
-        vendor_product_name=ibis.literal(VENDOR_PRODUCT_NAME),
-    )
-    return view.select(*(n for n in FINDING_VIEW if n in wanted))
+        factors = _pick(_score_factors(cve_score), wanted, key="score_key")
+        view = view.left_join(factors, rows.score_key == factors.key)
+        given |= _columns(factors)
+    given["qvss"] = rows.qds / 10
+    given["vendor_name"] = ibis.literal(VENDOR_NAME)
+    given["vendor_product_name"] = ibis.literal(VENDOR_PRODUCT_NAME)
+    return view.select(**{n: given[n] for n in FINDING_VIEW if n in wanted})
 
 
 def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:
@@ -137,24 +145,38 @@ def default_order(view: ir.Table) -> list[Any]:
     return [view.trurisk.desc(), view.asset_id.asc()]
 
 
-def _with_run(view: ir.Table, run: ir.Table) -> ir.Table:
-    latest = run.group_by(of_connector="connector_id").agg(
+def _pick(table: ir.Table, wanted: Collection[str], *, key: str) -> ir.Table:
+    """The wanted columns of a table to join, and its key as `key`."""
+    return table.select(*(n for n in table.columns if n in wanted and n != key), key=table[key])
+
+
+def _columns(picked: ir.Table) -> dict[str, Any]:
+    return {n: picked[n] for n in picked.columns if n != "key"}
+
+
+def _latest_runs(run: ir.Table) -> ir.Table:
+    return run.group_by(of_connector="connector_id").agg(
         latest_run=run.run.max(),
         latest_at=run.observed_at.argmax(run.run),
         connector_name=run.connector_name.argmax(run.run),
     )
-    joined = view.left_join(latest, view.connector_id == latest.of_connector)
+
+
+def _run_facts(rows: ir.Table, latest: ir.Table) -> dict[str, Any]:
     status = ibis.cases(
-        (joined.state == "fixed", "FIXED"),
-        (joined.reopened_run == joined.latest_run, "REOPENED"),
-        (joined.first_run == joined.latest_run, "NEW"),
+        (rows.state == "fixed", "FIXED"),
+        (rows.reopened_run == latest.latest_run, "REOPENED"),
+        (rows.first_run == latest.latest_run, "NEW"),
         else_="ACTIVE",
     )
-    last_found_at = joined.last_found_at.coalesce(joined.latest_at)
-    return joined.mutate(status=status, last_found_at=last_found_at).drop("of_connector", "latest_run", "latest_at")
+    return {
+        "status": status,
+        "last_found_at": rows.last_found_at.coalesce(latest.latest_at),
+        "connector_name": latest.connector_name,
+    }
 
 
-def _with_cve(view: ir.Table, cve: ir.Table) -> ir.Table:
+def _cve_facts(cve: ir.Table) -> ir.Table:
     version = cve.cvss_version.fill_null("3")
     scores = {f"cvss{n}_score": ibis.ifelse(version.startswith(n), cve.cvss_score, ibis.null("float64")) for n in "234"}
     flags = {
@@ -164,33 +186,33 @@ def _with_cve(view: ir.Table, cve: ir.Table) -> ir.Table:
         "Public_Exploit": cve.public_exploit,
     }
     indicators: Any = ibis.array([ibis.ifelse(flag, name, ibis.null("string")) for name, flag in flags.items()])
-    exploits = (cve.public_exploit, cve.exploit_verified, cve.exploit_in_kit)
-    facts = cve.select(
+    return cve.select(
         *(n for n in _CVE_COLUMNS if n in cve.columns),
         **scores,
-        of_cve=cve.cve_id,
+        cve_id="cve_id",
         cve_published_at=cve.published_at,
-        is_exploit_available=ibis.or_(*exploits),
+        is_exploit_available=cve.public_exploit | cve.exploit_verified | cve.exploit_in_kit,
         threat_indicators=indicators.filter(lambda name: name.notnull()),
     )
-    joined = view.left_join(facts, view.cve_id == facts.of_cve)
-    has_patch = ibis.cases(
-        (joined.fixing_kb.notnull(), True),
-        (joined.of_cve.notnull(), joined.patch_first_available_at.notnull()),
+
+
+def _has_patch(rows: ir.Table, facts: ir.Table) -> ir.BooleanValue:
+    return ibis.cases(
+        (rows.fixing_kb.notnull(), True),
+        (facts.key.notnull(), facts.patch_first_available_at.notnull()),
         else_=ibis.null("boolean"),
     )
-    return joined.mutate(is_patch_available=has_patch).drop("of_cve")
 
 
-def _with_score(view: ir.Table, cve_score: ir.Table) -> ir.Table:
+def _score_factors(cve_score: ir.Table) -> ir.Table:
     maturity = ibis.cases(
         (cve_score.maturity >= 1, "Functional"),
         (cve_score.maturity > 0, "Proof-of-concept"),
         else_="Unproven",
     )
     is_unknown = ~cve_score.is_enriched
-    factors = cve_score.select(
-        of_score="score_key",
+    return cve_score.select(
+        score_key="score_key",
         qds_formula="formula",
         qds_basis="basis",
         exploit_maturity=ibis.ifelse(is_unknown, ibis.null("string"), maturity),
@@ -198,4 +220,3 @@ def _with_score(view: ir.Table, cve_score: ir.Table) -> ir.Table:
         is_exploited=ibis.ifelse(is_unknown, ibis.null("boolean"), cve_score.evidence.notnull()),
         is_enriched="is_enriched",
     )
-    return view.left_join(factors, view.score_key == factors.of_score).drop("of_score")

@@ -2,86 +2,134 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import Self
 
-from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
+
+_ASK_AGAIN_S = 0.1
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class HomeLock:
     """Exclusive ownership of a home directory, by `flock` on its `owner.lock`.
 
-    The file names the owner for the message that others get; its content means nothing without the lock.
+    The file names the owner for the message that others get; its content means nothing without the lock, and the file
+    stays when the lock is given back. A child made by `fork` alone shares the lock; one that runs another program
+    does not.
 
     Args:
         home: The home directory; made, private to its user, when missing.
         command: What a person typed.
+        wait_s: How long to wait for another owner to end.
     """
 
-    def __init__(self, home: Path, *, command: str) -> None:
+    def __init__(self, home: Path, *, command: str, wait_s: float = 0.0) -> None:
         self._home = home
         self._command = command
-        self._file: IO[str] | None = None
+        self._wait_s = wait_s
+        self._handle: int | None = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
     def acquire(self) -> None:
-        """Own the home until `release` or the process's end.
+        """Own the home until `release` or the process's end; harmless when it is owned by this lock already.
 
         Raises:
             RetryableError: `home.in-use`: another process owns it.
             ConfigError: `home.unusable`: it cannot be made or written.
+            FatalError: `home.disk`: the disk is full.
         """
+        if self._handle is not None:
+            return
         try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = (self._home / "owner.lock").open("a+", encoding="utf-8")
+            ensure_home(self._home)
+            handle = os.open(self._home / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise ConfigError(
-                f"The home directory {self._home} cannot be used: {error.strerror}.",
-                code="home.unusable",
-                remedy="Choose a directory you may write to with --home or RISKBRIDGE_HOME.",
-            ) from error
+            raise _cannot_use(self._home, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            owner = handle.read()
-            handle.close()
-            raise self._in_use(owner) from None
-        self._file = handle
-        self._write_owner(handle)
+            self._lock(handle)
+            self._write_owner(handle)
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
 
     def release(self) -> None:
         """Give the home back; harmless when it is not owned."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
-    def _write_owner(self, handle: IO[str]) -> None:
+    def _lock(self, handle: int) -> None:
+        give_up_at = time.monotonic() + self._wait_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= give_up_at:
+                    raise _in_use(self._home, os.pread(handle, 4096, 0)) from None
+                time.sleep(_ASK_AGAIN_S)
+            except OSError as error:
+                raise _cannot_use(self._home, error) from error
+            else:
+                return
+
+    def _write_owner(self, handle: int) -> None:
         owner = {"pid": os.getpid(), "command": self._command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
-            handle.truncate(0)
-            handle.write(json.dumps(owner))
-            handle.flush()
+            if os.fstat(handle).st_size:
+                os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(owner).encode(), 0)
         except OSError as error:
-            self._file = None
-            handle.close()
-            raise FatalError(
-                f"The home directory {self._home} cannot be written: {error.strerror}.",
-                code="home.disk",
-                remedy="Free disk space and run again. Nothing stored was changed.",
-            ) from error
+            raise _cannot_use(self._home, error) from error
 
-    def _in_use(self, text: str) -> RetryableError:
-        try:
-            owner = json.loads(text)
-            who = f"process {owner['pid']} ({owner['command']}) since {owner['since']}"
-        except (ValueError, KeyError, TypeError):
-            who = "another process"
-        return RetryableError(
-            f"The home {self._home} is in use by {who}.",
-            code="home.in-use",
-            remedy="Wait until it has ended, stop it, or choose another home with --home.",
+
+def ensure_home(home: Path) -> None:
+    """The directory exists; one that is made here is private to its user, one that was there keeps its mode."""
+    if not home.is_dir():
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+
+
+def _cannot_use(home: Path, error: OSError) -> RiskbridgeError:
+    if error.errno in _NO_SPACE:
+        return FatalError(
+            f"The home directory {home} cannot be written: {error.strerror}.",
+            code="home.disk",
+            remedy="Free disk space and run again. Nothing stored was changed.",
         )
+    return ConfigError(
+        f"The home directory {home} cannot be used: {error.strerror}.",
+        code="home.unusable",
+        remedy="Choose a directory you may write to with --home or RISKBRIDGE_HOME.",
+    )
+
+
+def _in_use(home: Path, text: bytes) -> RetryableError:
+    try:
+        owner = json.loads(text)
+        who = f"process {owner['pid']} ({owner['command']}) since {owner['since']}"
+        pid = int(owner["pid"])
+    except (ValueError, KeyError, TypeError):
+        who, pid = "another process", None
+    return RetryableError(
+        f"The home {home} is in use by {who}.",
+        code="home.in-use",
+        remedy="Wait until it has ended, stop it, or choose another home with --home.",
+        pid=pid,
+    )

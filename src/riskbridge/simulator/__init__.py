@@ -1,4 +1,5 @@
-"""A Microsoft Defender for Endpoint tenant on localhost, over real HTTP: to try riskbridge without an account, and to test it.
+"""A Microsoft Defender for Endpoint tenant on localhost, over real HTTP.
 
-It shares nothing with the product but its nouns and errors.
+For trying riskbridge without an account, and for testing it or any other client of that API. It shares nothing with the
+product but its nouns and errors.
 """

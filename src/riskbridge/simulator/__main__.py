@@ -1,56 +1,91 @@
-"""`python -m riskbridge.simulator`: serve a tenant until stopped."""
+"""`python -m riskbridge.simulator`, and `riskbridge simulator`: serve a tenant until stopped."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from riskbridge.errors import RiskbridgeError
-from riskbridge.simulator.server import serve, stop_on_signals
+from riskbridge.simulator.server import serve
 from riskbridge.simulator.settings import SimulatorSettings
 
-_DEFAULTS = SimulatorSettings(home=Path())
+_DEFAULTS = SimulatorSettings(home=Path.home() / ".riskbridge" / "simulator")
 
 
 def main() -> int:
     """Read the options, serve, and give the exit code."""
-    options = _parser().parse_args()
-    values = {k: v for k, v in vars(options).items() if k not in ("exit_with_parent", "no_quotas", "roles", "sources")}
-    settings = SimulatorSettings(
-        **values,
-        sources=tuple(options.sources),
-        roles=tuple(r for r in options.roles.split(",") if r),
-        has_quotas=not options.no_quotas,
-    )
-    stop_on_signals()
+    return run(sys.argv[1:])
+
+
+def run(words: Sequence[str]) -> int:
+    """Serve as the words of a command line say; gives the exit code."""
+    options = vars(_parser().parse_args(words))
+    chosen = {f.name: options[f.name] for f in fields(SimulatorSettings)}
     try:
-        serve(settings, exits_with_parent=options.exit_with_parent)
+        serve(
+            SimulatorSettings(**chosen),
+            exits_with_parent=options["exits_with_parent"],
+            ready_file=options["ready_file"],
+        )
     except RiskbridgeError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
+def _roles(text: str) -> tuple[str, ...]:
+    return tuple(role for role in text.split(",") if role)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="riskbridge simulator", description="A Defender tenant on localhost.")
+    parser = argparse.ArgumentParser(
+        prog="riskbridge simulator",
+        description="A Microsoft Defender for Endpoint tenant on localhost. Prints one line of JSON once it listens.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     add = parser.add_argument
-    add("--home", type=Path, default=Path.home() / ".riskbridge" / "simulator", help="folder of the authority")
-    add("--devices", type=int, default=_DEFAULTS.devices)
-    add("--findings-per-device", type=int, default=_DEFAULTS.findings_per_device)
-    add("--seed", type=int, default=_DEFAULTS.seed)
-    add("--from", dest="sources", type=Path, action="append", default=[], help="saved JSON, a file or folder")
-    add("--port", type=int, default=_DEFAULTS.port)
-    add("--login-port", type=int, default=_DEFAULTS.login_port)
-    add("--tenant-id", default=_DEFAULTS.tenant_id)
-    add("--client-id", default=_DEFAULTS.client_id)
-    add("--client-secret", default=_DEFAULTS.client_secret)
-    add("--audience", default=_DEFAULTS.audience)
-    add("--roles", default=",".join(_DEFAULTS.roles), help="application permissions in tokens, by comma")
-    add("--token-life-s", type=int, default=_DEFAULTS.token_life_s)
-    add("--no-quotas", action="store_true", help="no call limits")
-    add("--exit-with-parent", action="store_true", help="stop when the process that started it has ended")
+    d = _DEFAULTS
+    add("--devices", type=int, default=d.devices, help="devices in the tenant")
+    add("--findings-per-device", type=int, default=d.findings_per_device, help="finding rows divided by devices")
+    add("--seed", type=int, default=d.seed, help="the same seed makes the same tenant")
+    add("--as-of", default=d.as_of, help="the tenant's clock, which stands still")
+    add("--from", dest="sources", type=Path, action=_Source, default=(), metavar="PATH",
+        help="serve saved JSON: a file or a folder; may be repeated")  # fmt: skip
+    add("--home", type=Path, default=d.home, help="folder of the certificate authority")
+    add("--port", type=int, default=d.port, help="the API's port; 0 picks a free one")
+    add("--login-port", type=int, default=d.login_port, help="the login host's port; 0 picks a free one")
+    add("--tls", dest="has_api_tls", action="store_true", help="serve the API over https too")
+    add("--tenant-id", default=d.tenant_id, help="the tenant's id")
+    add("--tenant-domain", default=d.tenant_domain, help="the tenant's domain name")
+    add("--client-id", default=d.client_id, help="the application's id")
+    add("--client-secret", default=d.client_secret, help="the application's secret")
+    add("--audience", default=d.audience, help="the resource that the API takes tokens for")
+    add("--roles", type=_roles, default=d.roles, help="application permissions in tokens, by comma")
+    add("--token-life-s", type=int, default=d.token_life_s, help="seconds a token lives")
+    add("--page-size", type=int, default=d.page_size, help="rows of a page without $top")
+    add("--no-quotas", dest="has_quotas", action="store_false", help="no call limits")
+    add("--quota-scale", type=float, default=d.quota_scale, help="factor on the calls allowed")
+    add("--quota-speed", type=float, default=d.quota_speed, help="factor on the quotas' clock")
+    add("--ready-file", type=Path, help="write the line of JSON to this file too")
+    add("--exit-with-parent", dest="exits_with_parent", action="store_true",
+        help="stop when the process that started it has ended")  # fmt: skip
     return parser
+
+
+class _Source(argparse.Action):
+    """Gathers repeated paths in a tuple."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
 
 
 if __name__ == "__main__":

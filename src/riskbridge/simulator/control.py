@@ -1,106 +1,107 @@
-"""The control API under `/_simulator/`: what the world is, and changes to it."""
+"""The control API under `/_simulator/`: what the world is, changes to it, faults, and what was asked of it.
+
+It is for whoever runs the simulator: no login, loopback alone.
+"""
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from riskbridge.simulator.api import DefenderApi
-from riskbridge.simulator.catalogue import load_cves
+from riskbridge.errors import InputError
+from riskbridge.simulator.api import DefenderApi, World
+from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.faults import Faults
-from riskbridge.simulator.recorded import RecordedTenant
-from riskbridge.simulator.tenant import Tenant
+
+_Values = dict[str, Any]
 
 
 class Control:
-    """Steers the world of a made tenant; a recorded one can only be looked at and broken."""
+    """Steers the world, the login host and the faults."""
 
-    def __init__(self, tenant: Tenant | RecordedTenant, api: DefenderApi, faults: Faults) -> None:
-        self._tenant = tenant
+    def __init__(self, world: World, api: DefenderApi, entra: Entra, faults: Faults) -> None:
+        self._world = world
         self._api = api
+        self._entra = entra
         self._faults = faults
 
     def routes(self) -> list[Route]:
-        """The control API's paths, and the public feeds as the simulator's catalogue knows them."""
+        """The control API's paths."""
+        posts: dict[str, Callable[[_Values], object]] = {
+            "patch": lambda v: {"changed": self._world.patch(_text(v, "machineId"), v.get("productName"))},
+            "upgrade": lambda v: {"changed": self._world.upgrade(_text(v, "machineId"), _text(v, "productName"))},
+            "remove-device": lambda v: {"changed": self._world.remove_device(_text(v, "machineId"))},
+            "seen": lambda v: {"changed": self._world.let_days_pass(_whole(v, "days"))},
+            "faults": lambda v: {"armed": self._faults.arm(v)},
+            "directory": self._change_directory,
+        }
         return [
             Route("/_simulator/truth", self._truth),
-            Route("/_simulator/requests", self._requests),
-            Route("/_simulator/faults", self._arm, methods=["POST"]),
-            Route("/_simulator/patch", self._changer(_patch), methods=["POST"]),
-            Route("/_simulator/upgrade", self._changer(_upgrade), methods=["POST"]),
-            Route("/_simulator/remove-device", self._changer(_remove), methods=["POST"]),
-            Route("/_simulator/seen", self._changer(_seen), methods=["POST"]),
-            Route("/feeds/known_exploited_vulnerabilities.json", _kev),
-            Route("/feeds/epss.csv.gz", _epss),
+            Route("/_simulator/requests", self._requests, methods=["GET", "DELETE"]),
+            Route("/_simulator/faults", self._clear_faults, methods=["DELETE"]),
+            *(Route(f"/_simulator/{name}", _posted(do), methods=["POST"]) for name, do in posts.items()),
         ]
 
-    async def _truth(self, _: Request) -> Response:
-        return JSONResponse(self._tenant.truth())
+    async def _truth(self, request: Request) -> Response:
+        del request
+        return JSONResponse(self._world.truth())
 
-    async def _requests(self, _: Request) -> Response:
-        return JSONResponse(self._api.requests)
-
-    async def _arm(self, request: Request) -> Response:
-        try:
-            self._faults.arm(json.loads(await request.body()))
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse({"armed": len(self._faults.armed)})
-
-    def _changer(self, change: Callable[[Tenant, dict[str, Any]], object]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            if not isinstance(self._tenant, Tenant):
-                return JSONResponse({"error": "a recorded tenant does not change"}, 409)
-            try:
-                return JSONResponse({"changed": change(self._tenant, json.loads(await request.body()))})
-            except (ValueError, KeyError, TypeError) as error:
-                return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
-
+    async def _requests(self, request: Request) -> Response:
+        answer = JSONResponse(list(self._api.requests))
+        if request.method == "DELETE":
+            self._api.requests.clear()
         return answer
 
+    async def _clear_faults(self, request: Request) -> Response:
+        del request
+        self._faults.clear()
+        return JSONResponse({"armed": 0})
 
-def _patch(tenant: Tenant, values: dict[str, Any]) -> int:
-    return tenant.patch(values["machineId"], values.get("productName"))
-
-
-def _upgrade(tenant: Tenant, values: dict[str, Any]) -> int:
-    return tenant.upgrade(values["machineId"], values["productName"])
-
-
-def _remove(tenant: Tenant, values: dict[str, Any]) -> None:
-    tenant.remove_device(values["machineId"])
-
-
-def _seen(tenant: Tenant, values: dict[str, Any]) -> None:
-    tenant.let_days_pass(int(values["days"]))
-
-
-async def _kev(_: Request) -> Response:
-    entries = [
-        {
-            "cveID": c.id,
-            "vendorProject": c.vendor,
-            "product": c.product,
-            "dateAdded": c.kev[0],
-            "dueDate": c.kev[1],
-            "knownRansomwareCampaignUse": "Known" if c.kev[2] else "Unknown",
+    def _change_directory(self, values: _Values) -> object:
+        """Set the application's roles, disable it, or let its secret expire; tokens issued before stay as they are."""
+        self._entra.roles = tuple(values.get("roles", self._entra.roles))
+        self._entra.is_disabled = bool(values.get("isDisabled", self._entra.is_disabled))
+        self._entra.is_secret_expired = bool(values.get("isSecretExpired", self._entra.is_secret_expired))
+        return {
+            "roles": list(self._entra.roles),
+            "isDisabled": self._entra.is_disabled,
+            "isSecretExpired": self._entra.is_secret_expired,
         }
-        for c in load_cves()
-        if c.kev
-    ]
-    return JSONResponse(
-        {"title": "Simulated subset of the KEV catalogue", "count": len(entries), "vulnerabilities": entries}
-    )
 
 
-async def _epss(_: Request) -> Response:
-    known = sorted((c.epss, c.id) for c in load_cves() if c.epss is not None)
-    lines = ["#model_version:simulated,score_date:2026-11-20T00:00:00+0000", "cve,epss,percentile"]
-    lines += [f"{cve},{epss},{place / len(known):.5f}" for place, (epss, cve) in enumerate(known, 1)]
-    return Response(gzip.compress("\n".join(lines).encode() + b"\n", mtime=0), media_type="application/gzip")
+def _posted(change: Callable[[_Values], object]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            values = json.loads(await request.body())
+            if not isinstance(values, dict):
+                raise _bad_body("The body is no JSON object.")
+            return JSONResponse(change(values))
+        except ValueError:
+            return JSONResponse(_bad_body("The body is no JSON.").as_dict(), 400)
+        except InputError as error:
+            return JSONResponse(error.as_dict(), 404 if error.code == "simulator.unknown-device" else 400)
+
+    return answer
+
+
+def _text(values: _Values, name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise _bad_body(f"The body has no text {name!r}.")
+    return value
+
+
+def _whole(values: _Values, name: str) -> int:
+    value = values.get(name)
+    if not isinstance(value, int):
+        raise _bad_body(f"The body has no whole number {name!r}.")
+    return value
+
+
+def _bad_body(text: str) -> InputError:
+    return InputError(text, code="simulator.bad-body", remedy="Send the JSON object that the control API describes.")

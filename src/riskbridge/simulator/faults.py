@@ -3,86 +3,140 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-KINDS = frozenset(
-    {
-        "truncate-page",
-        "not-json",
-        "html-502",
-        "server-500",
-        "throttle",
-        "token-expired",
-        "missing-role",
-        "connection-reset",
-        "endless-next-link",
-        "foreign-host-next-link",
-        "bad-records",
-    }
-)
+from riskbridge.errors import InputError
+
+KINDS = {
+    "truncate-page": "half of the body, then the connection closes short of the stated length",
+    "connection-reset": "the connection is reset before any answer",
+    "not-json": "an HTML page with status 200",
+    "bad-json-tail": "a page whose JSON breaks off in the middle of a record, though the HTTP answer is whole",
+    "html-502": "an HTML page of a proxy with status 502",
+    "server-500": "status 500 without a message",
+    "throttle": "status 429 with Retry-After of `seconds`",
+    "slow": "the answer comes `seconds` late",
+    "token-expired": "status 401; every token issued until now is refused from then on",
+    "missing-role": "status 403, as if the token had no roles",
+    "endless-next-link": "the next link names the same page again",
+    "foreign-host-next-link": "the next link names `host`",
+    "bad-records": "records that break the contract stand among the good ones",
+}
+PATHS = ("machines", "machinesVulnerabilities", "vulnerabilities", "machineVulnerabilities", "token")
 
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault; `page` counts requests of the path from 0 since it was armed, None meets every one."""
+    """One armed fault.
+
+    Attributes:
+        kind: One of `KINDS`.
+        path: One of `PATHS`.
+        page: Requests of the path since it was armed, from 0, that pass before it strikes; None strikes at once.
+        times: How often it strikes; None for ever.
+        seconds: Length of `slow` and `throttle`.
+        host: Where `foreign-host-next-link` points.
+    """
 
     kind: str
     path: str
     page: int | None = None
-    times: int = 1
+    times: int | None = 1
+    seconds: float = 1.0
+    host: str = "https://elsewhere.example.test"
     seen: int = 0
+
+    @classmethod
+    def from_json(cls, values: Any) -> Fault:
+        """A fault from its JSON form.
+
+        Raises:
+            InputError: `simulator.bad-fault`: an unknown kind, path or member.
+        """
+        known = {f.name for f in fields(cls)} - {"seen"}
+        ok = isinstance(values, dict) and values.keys() <= known
+        if not ok or values.get("kind") not in KINDS or values.get("path") not in PATHS:
+            raise InputError(
+                f"The simulator cannot arm the fault {json.dumps(values)}.",
+                code="simulator.bad-fault",
+                remedy=f"Give a kind of {', '.join(KINDS)} and a path of {', '.join(PATHS)}.",
+            )
+        return cls(**values)
 
 
 @dataclass(slots=True)
 class Faults:
-    """The armed faults."""
+    """The armed faults; the first that meets a request strikes."""
 
     armed: list[Fault] = field(default_factory=list)
 
-    def arm(self, values: dict[str, Any]) -> None:
-        """Arm a fault from its JSON form; `ValueError` when there is none of the kind."""
-        if values.get("kind") not in KINDS:
-            raise ValueError(f"there is no fault '{values.get('kind')}'; there are: {', '.join(sorted(KINDS))}")
-        allowed = {k: v for k, v in values.items() if k in ("kind", "path", "page", "times")}
-        self.armed.append(Fault(**allowed))
+    def arm(self, values: Any) -> int:
+        """Arm a fault from its JSON form; gives the number of armed ones. `InputError` when it is none."""
+        self.armed.append(Fault.from_json(values))
+        return len(self.armed)
 
-    def take(self, path: str) -> str | None:
-        """The kind of the fault that meets this request; counts it."""
-        for fault in self.armed:
-            if fault.path != path or fault.times <= 0:
-                continue
-            place = fault.seen
+    def clear(self) -> None:
+        """Disarm all."""
+        self.armed.clear()
+
+    def take(self, path: str) -> Fault | None:
+        """The fault that strikes this request of a path; counts the request for every fault of the path."""
+        struck = None
+        for fault in [f for f in self.armed if f.path == path]:
+            is_due = fault.page is None or fault.seen >= fault.page
             fault.seen += 1
-            if fault.page is None or place >= fault.page:
-                fault.times -= 1
-                return fault.kind
-        return None
+            if struck is None and is_due:
+                struck = fault
+                fault.times = None if fault.times is None else fault.times - 1
+        self.armed = [f for f in self.armed if f.times is None or f.times > 0]
+        return struck
 
 
-def bad_records(stream: str, good: bytes) -> bytes:
-    """Records that break the contract, put before the good ones of a page (the inside of a JSON array)."""
-    machine = {"computerDnsName": "broken.example.test", "lastSeen": "2026-11-20T17:40:05Z"}
-    row = {"cveId": "CVE-2021-44228", "productName": "log4j", "productVendor": "apache", "productVersion": "2.14"}
-    broken: dict[str, list[Any]] = {
-        "machines": [
-            machine,
-            machine | {"id": None},
-            machine | {"id": "b" * 40, "osBuild": "abc"},
-            machine | {"id": "c" * 40, "ipAddresses": "10.0.0.1"},
-            machine | {"id": "d" * 40, "aNewField": {"deep": 1}},
-            "not an object",
-        ],
-        "machinesVulnerabilities": [
-            row | {"id": "x1", "machineId": None},
-            row | {"id": "x2", "machineId": "d" * 40, "cveId": "HOUSE-RULE-7"},
-            row | {"id": "x3", "machineId": "d" * 40, "cveId": None},
-            row | {"id": "x4", "machineId": "e" * 40},
-            row | {"id": "x5", "machineId": "d" * 40},
-            row | {"id": "x5", "machineId": "d" * 40},
-            row | {"id": "x6", "machineId": "d" * 40, "productVersion": 7},
-        ],
-        "vulnerabilities": [{"id": 5}],
-    }
-    head = json.dumps(broken[stream]).encode()[1:-1]
-    return head + b"," + good if good else head
+_MACHINE = {"computerDnsName": "broken.example.test", "lastSeen": "2026-11-20T17:40:05Z"}
+_FINDING = {
+    "cveId": "CVE-2021-44228",
+    "machineId": "d" * 40,
+    "fixingKbId": None,
+    "productName": "log4j",
+    "productVendor": "apache",
+    "productVersion": "2.14.1.0",
+    "severity": "Critical",
+}
+BAD_RECORDS: dict[str, tuple[Any, ...]] = {
+    "machines": (
+        _MACHINE,
+        _MACHINE | {"id": None},
+        _MACHINE | {"id": "b" * 40, "osBuild": "abc"},
+        _MACHINE | {"id": "c" * 40, "ipAddresses": "10.0.0.1"},
+        _MACHINE | {"id": "d" * 40, "aNewField": {"deep": [1, "two"]}},
+        "not an object",
+    ),
+    "machinesVulnerabilities": (
+        _FINDING,
+        _FINDING | {"id": None},
+        _FINDING | {"id": "bad-1", "machineId": None},
+        _FINDING | {"id": "bad-2", "cveId": "HOUSE-RULE-7"},
+        _FINDING | {"id": "bad-3", "cveId": None},
+        _FINDING | {"id": "bad-4", "machineId": "e" * 40},
+        _FINDING | {"id": "bad-5", "productVersion": 7},
+        _FINDING | {"id": "bad-6", "aNewField": True},
+        "not an object",
+    ),
+    "vulnerabilities": (
+        {"name": "CVE-2021-44228"},
+        {"id": None},
+        {"id": "CVE-2099-0001", "cvssV3": "high"},
+        {"id": "CVE-2099-0002", "aNewField": [1]},
+        {"id": 5},
+    ),
+}
+"""Records that break the contract, by stream: no id, a null id, mistyped or unknown members, unknown devices."""
+
+
+def with_bad_records(stream: str, page: bytes) -> bytes:
+    """A page (the inside of a JSON array) with the stream's bad records after its own, its first row repeated last."""
+    bad = [json.dumps(r, separators=(",", ":")).encode() for r in BAD_RECORDS.get(stream, ())]
+    own = json.loads(b"[" + page + b"]")
+    repeated = [json.dumps(own[0], ensure_ascii=False, separators=(",", ":")).encode()] if own else []
+    return b",".join([page, *bad, *repeated] if page else bad)

@@ -1,4 +1,4 @@
-"""The simulator as a process: the login host over TLS, the API over plain http, both on loopback alone."""
+"""The simulator as a process: the login host over TLS, the API over plain http (or TLS), both on loopback alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ import json
 import os
 import signal
 import socket
+import struct
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import trustme
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from riskbridge.errors import ConfigError
-from riskbridge.simulator.api import DefenderApi
+from riskbridge.simulator import feeds
+from riskbridge.simulator.api import DefenderApi, World
+from riskbridge.simulator.authority import ensure_certificates
 from riskbridge.simulator.control import Control
 from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.faults import Faults
@@ -28,80 +32,142 @@ from riskbridge.simulator.settings import SimulatorSettings
 from riskbridge.simulator.tenant import Tenant
 
 HOST = "127.0.0.1"
+_PARENT_CHECK_S = 0.25
 
 
-def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False) -> None:
-    """Serve a tenant until SIGTERM or SIGINT; prints one JSON line on standard output once it listens.
+def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready_file: Path | None = None) -> None:
+    """Serve a tenant until SIGTERM or SIGINT.
+
+    Once both hosts listen, one line of JSON goes to standard output (and to `ready_file`): addresses, credentials,
+    counts and the process id.
+
+    Args:
+        settings: The tenant and where it listens.
+        exits_with_parent: Stop when the process that started this one has ended.
+        ready_file: Where the line is written too, whole or not at all.
 
     Raises:
-        ConfigError: A recording cannot be served, or a port is taken.
+        ConfigError: A recording cannot be served, a setting is wrong, the home cannot be used, or a port is taken.
     """
-    tenant = _make_tenant(settings)
-    entra, faults = Entra(settings), Faults()
-    api = DefenderApi(settings, tenant, entra, faults)
-    control = Control(tenant, api, faults)
-    bundle, certificate = make_certificates(settings.home)
+    parent = os.getppid()
+    world = make_world(settings)
+    faults = Faults()
+    entra = Entra(settings, faults)
+    api = DefenderApi(settings, world, entra, faults)
+    control = Control(world, api, entra, faults)
+    bundle, certificate = ensure_certificates(settings.home)
+    tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
+    login_config = _config(Starlette(routes=entra.routes()), tls)
+    routes = [*api.routes(), *control.routes(), *feeds.routes()]
+    api_config = _config(Starlette(routes=routes), tls if settings.has_api_tls else {})
+    certificate.unlink()
     with _listen(settings.port) as api_socket, _listen(settings.login_port) as login_socket:
-        login = uvicorn.Config(
-            Starlette(routes=entra.routes()), ssl_certfile=str(certificate), ssl_keyfile=str(certificate), **_QUIET
-        )
-        defender = uvicorn.Config(Starlette(routes=[*api.routes(), *control.routes()]), **_QUIET)
-        line = _describe(settings, tenant, api_socket, login_socket, bundle)
-        asyncio.run(_serve_both([(login, login_socket), (defender, api_socket)], line, exits_with_parent))
+        login, defender = _Server(login_config, login_socket), _Server(api_config, api_socket)
+        line = json.dumps(_described(settings, world, api_socket, login_socket, bundle))
+        asyncio.run(_serve_both(login, defender, line, parent if exits_with_parent else None, ready_file))
 
 
-_QUIET: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "timeout_graceful_shutdown": 1}
+def make_world(settings: SimulatorSettings) -> World:
+    """The tenant that the settings describe.
+
+    Raises:
+        ConfigError: `simulator.bad-setting`, or what a recording raises.
+    """
+    if settings.sources:
+        return RecordedTenant(settings.sources)
+    try:
+        now = datetime.fromisoformat(settings.as_of).astimezone(UTC)
+    except ValueError as error:
+        raise _bad_setting(f"The tenant's clock {settings.as_of!r} is no time.") from error
+    if settings.devices < 0 or settings.findings_per_device < 0:
+        raise _bad_setting("The numbers of devices and findings cannot be negative.")
+    return Tenant(
+        devices=settings.devices, findings_per_device=settings.findings_per_device, seed=settings.seed, now=now
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server on a socket of ours that leaves signals to whoever runs it."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: two servers share this process."""
+        yield
+
+    async def run_on_socket(self) -> None:
+        """Serve until `should_exit`."""
+        await self.serve(sockets=[self._listener])
+
+
+class _ResettableProtocol(H11Protocol):
+    """HTTP/1.1 whose application may reset the connection, for the fault of that name."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Hand the application the means to reset this connection."""
+        super().connection_made(transport)
+        inner = self.app
+
+        def reset() -> None:
+            # Lingering on for zero seconds makes the kernel send RST in place of FIN.
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+        async def with_reset(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("extensions", {})["riskbridge.reset"] = {"reset": reset}
+            await inner(scope, receive, send)
+
+        self.app = with_reset
+
+
+def _config(app: Starlette, tls: dict[str, Any]) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=_ResettableProtocol,
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        **tls,
+    )
+    config.load()
+    return config
 
 
 async def _serve_both(
-    configs: list[tuple[uvicorn.Config, socket.socket]],
-    line: dict[str, object],
-    exits_with_parent: bool,  # noqa: FBT001 - handed through asyncio.run
+    login: _Server, defender: _Server, line: str, parent: int | None, ready_file: Path | None
 ) -> None:
-    servers = [uvicorn.Server(config) for config, _ in configs]
-    tasks = [asyncio.create_task(s.serve(sockets=[sock])) for s, (_, sock) in zip(servers, configs, strict=True)]
-    while not all(s.started for s in servers):
-        await asyncio.sleep(0.01)
-    print(json.dumps(line), flush=True)  # noqa: T201 - the line is the interface
-    parent = os.getppid()
-    while not any(t.done() for t in tasks):
-        await asyncio.sleep(0.2)
-        if exits_with_parent and os.getppid() != parent:
+    servers = (login, defender)
+    tasks = [asyncio.create_task(server.run_on_socket()) for server in servers]
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    while not all(server.started for server in servers):  # noqa: ASYNC110 - uvicorn offers a flag alone
+        await asyncio.sleep(0.005)
+    _announce(line, ready_file)
+    while not stop.is_set() and not any(task.done() for task in tasks):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _PARENT_CHECK_S)
+        if parent is not None and os.getppid() != parent:
             break
     for server in servers:
         server.should_exit = True
-    with suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks)
+    await asyncio.gather(*tasks)
 
 
-def make_certificates(home: Path) -> tuple[Path, Path]:
-    """The authority's certificate and the server's key with certificate, made at first use and kept in `home`."""
-    bundle, certificate = home / "ca.pem", home / "server.pem"
-    if not (bundle.exists() and certificate.exists()) or _is_expired(bundle):
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        authority = trustme.CA(organization_name="riskbridge simulator")
-        issued = authority.issue_cert(HOST, "localhost")
-        pem = issued.private_key_pem.bytes() + b"".join(b.bytes() for b in issued.cert_chain_pems)
-        certificate.touch(mode=0o600)
-        certificate.write_bytes(pem)
-        bundle.write_bytes(authority.cert_pem.bytes())
-    return bundle, certificate
-
-
-def _is_expired(bundle: Path) -> bool:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    try:
-        certificate = x509.load_pem_x509_certificate(bundle.read_bytes())
-    except ValueError:
-        return True
-    return certificate.not_valid_after_utc < datetime.now(UTC)
-
-
-def _make_tenant(settings: SimulatorSettings) -> Tenant | RecordedTenant:
-    if settings.sources:
-        return RecordedTenant(settings.sources)
-    return Tenant(devices=settings.devices, findings_per_device=settings.findings_per_device, seed=settings.seed)
+def _announce(line: str, ready_file: Path | None) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    if ready_file is not None:
+        temporary = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        temporary.write_text(line + "\n", encoding="utf-8")
+        temporary.replace(ready_file)
 
 
 def _listen(port: int) -> socket.socket:
@@ -109,40 +175,35 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise ConfigError(
-            f"Port {port} on {HOST} cannot be used: {error.strerror}.",
+            f"Port {port} on {HOST} cannot be used: {error}.",
             code="simulator.port-taken",
             remedy="Choose another port, or 0 for a free one.",
         ) from error
     return listener
 
 
-def _describe(
-    settings: SimulatorSettings,
-    tenant: Tenant | RecordedTenant,
-    api: socket.socket,
-    login: socket.socket,
-    bundle: Path,
+def _described(
+    settings: SimulatorSettings, world: World, api: socket.socket, login: socket.socket, bundle: Path
 ) -> dict[str, object]:
-    api_url = f"http://{HOST}:{api.getsockname()[1]}"
+    api_url = f"http{'s' if settings.has_api_tls else ''}://{HOST}:{api.getsockname()[1]}"
     return {
         "login_url": f"https://{HOST}:{login.getsockname()[1]}/",
         "api_url": api_url,
         "control_url": f"{api_url}/_simulator",
         "feeds_url": f"{api_url}/feeds",
-        "ca_bundle": str(bundle),
+        "ca_bundle": str(bundle.resolve()),
         "tenant_id": settings.tenant_id,
         "client_id": settings.client_id,
         "client_secret": settings.client_secret,
         "audience": settings.audience,
-        "devices": tenant.machine_count,
-        "findings": tenant.finding_count,
+        "devices": world.machine_count,
+        "findings": world.finding_count,
         "pid": os.getpid(),
     }
 
 
-def stop_on_signals() -> None:
-    """Let SIGTERM end the process as SIGINT does; uvicorn takes over once it serves."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+def _bad_setting(text: str) -> ConfigError:
+    return ConfigError(text, code="simulator.bad-setting", remedy="Mend the setting and start the simulator again.")

@@ -22,8 +22,8 @@ class UnknownEncodingError(ValueError):
 def decode_body(raw: bytes, content_encoding: str, *, limit_bytes: int) -> bytes:
     """The decoded body.
 
-    The form is told by the first bytes rather than by the header alone: Defender sends `deflate` without its zlib header
-    (raw deflate, recorded 2024), and proxies unpack a body while they keep its header.
+    The form is told by the first bytes rather than by the header alone: Defender sends `deflate` without its zlib
+    header (raw deflate, recorded 2024), and proxies unpack a body while they keep its header.
 
     Args:
         raw: The bytes as sent.

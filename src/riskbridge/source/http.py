@@ -1,289 +1,223 @@
-"""One HTTP client a connector: reused connections, bounded bodies, and retries by remedy."""
+"""One HTTP client a connector: reused connections, bounded bodies, and httpx's failures as ours.
+
+One request, one answer: what a status means, and whether to ask again, is decided by the callers.
+"""
 
 from __future__ import annotations
 
-import random
-import re
 import ssl
-import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import httpx
 
 from riskbridge import __version__
 from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
+from riskbridge.source.body import DamagedBodyError, OversizedBodyError, UnknownEncodingError, decode_body
+from riskbridge.source.trust import make_tls_context
 
 USER_AGENT = f"MdePartner-Riskbridge-Riskbridge/{__version__}"
+"""The form that Microsoft asks of partners (get-started-partner-integration)."""
+
 LARGEST_BODY_BYTES = 512 * 1024 * 1024
-TRANSIENT = frozenset({408, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """A whole answer: status, headers in lower case, and the decoded body."""
+class HttpSettings:
+    """How to reach the outside.
+
+    Attributes:
+        ca_bundle: PEM certificates trusted besides the system's.
+        proxy: `http://host:port`; None connects directly. Proxy variables of the environment are not read.
+        connect_timeout_s: For a connection to be made.
+        read_timeout_s: For the next bytes to arrive; Defender takes 13 s and more to begin a full page.
+        largest_body_bytes: The most a body may hold, as sent or decoded.
+    """
+
+    ca_bundle: Path | None = None
+    proxy: str | None = None
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 120.0
+    largest_body_bytes: int = LARGEST_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, headers (names in any case), the decoded body, and its length as sent."""
 
     status: int
     headers: httpx.Headers
     body: bytes
+    sent_bytes: int
+
+    @property
+    def text(self) -> str:
+        """The body as text; undecodable bytes are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def dated_at(self) -> datetime | None:
+        """The `Date` header, aware UTC; None when missing or unreadable."""
+        try:
+            return parsedate_to_datetime(self.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError):
+            return None
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What a client has done so far."""
-
-    calls: int = 0
-    retries: int = 0
-    throttled_s: float = 0.0
-    received_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often and how long to wait: `attempts` in all for transient faults, throttling up to `longest_wait_s` a time."""
-
-    attempts: int = 5
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 3700.0
-    throttle_attempts: int = 60
-    sleep: Callable[[float], None] = time.sleep
-
-    def backoff_s(self, attempt: int) -> float:
-        """The wait before the attempt after this one (from 0): doubled each time, with jitter."""
-        return float(min(60.0, self.first_wait_s * 2**attempt) * (0.5 + random.random() / 2))  # noqa: S311
-
-
-def make_client(*, ca_bundle: Path | None, proxy: str | None, read_timeout_s: float) -> httpx.Client:
-    """A client that trusts the system's certificates and the bundle's, whatever CA variables the environment holds.
+class HttpClient:
+    """Sends requests over kept connections. Safe to use from several threads; close it, or use it as a context manager.
 
     Raises:
         ConfigError: `http.bad-ca-bundle`, `http.bad-proxy`.
     """
-    context = ssl.create_default_context()
-    if ca_bundle is not None:
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._largest_bytes = settings.largest_body_bytes
+        context = make_tls_context(settings.ca_bundle)
         try:
-            context.load_verify_locations(cafile=str(ca_bundle))
-        except (ssl.SSLError, OSError) as error:
+            self._client = httpx.Client(
+                verify=context,
+                proxy=settings.proxy,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(
+                    connect=settings.connect_timeout_s, read=settings.read_timeout_s, write=30.0, pool=30.0
+                ),
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
+            )
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise ConfigError(
-                f"The CA bundle {ca_bundle} cannot be read: {error}.",
-                code="http.bad-ca-bundle",
-                remedy="Give a PEM file of certificates.",
+                "The proxy's address cannot be used.",
+                code="http.bad-proxy",
+                remedy="Give it as http://host:port.",
             ) from error
-    try:
-        return httpx.Client(
-            verify=context,
-            proxy=proxy,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(connect=10.0, read=read_timeout_s, write=30.0, pool=30.0),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
-        )
-    except ValueError as error:
-        raise ConfigError(
-            f"The proxy '{proxy}' is not an address: {error}.", code="http.bad-proxy", remedy="Give http://host:port."
-        ) from error
-
-
-class ApiClient:
-    """GET with retries: the same request is made again until it is answered, refused, or hopeless.
-
-    Args:
-        client: The connections.
-        authorise: Gives the `Authorization` header's value; told True when the former one was refused.
-        policy: How to wait.
-        check: Raises when a good answer's body cannot be used; a `RetryableError` of it asks again.
-    """
-
-    def __init__(
-        self, client: httpx.Client, authorise: Callable[[bool], str], *, policy: RetryPolicy | None = None
-    ) -> None:
-        self._client = client
-        self._authorise = authorise
-        self._policy = policy or RetryPolicy()
-        self.traffic = Traffic()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; requests under way fail."""
         self._client.close()
 
-    def get(self, url: str) -> Response:
-        """The answer to a GET, once it is 200 or 404.
+    def send(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        follow_redirects: bool = False,
+    ) -> Answer:
+        """The answer, whatever its status.
 
         Raises:
-            FatalError: Access refused, or the answer broke the protocol.
-            ConfigError: The request itself is wrong (400).
-            RetryableError: Still throttled or failing after every attempt.
+            RetryableError: `http.unreachable`, `http.timeout`, `http.cut-off`.
+            ConfigError: `http.untrusted-certificate`, `http.bad-url`, `http.bad-proxy`.
+            FatalError: `http.too-large`, `http.bad-encoding`.
         """
-        throttled = faults = 0
-        is_renewed = False
-        while True:
-            try:
-                response = self._send(url, is_renewed=is_renewed)
-            except RetryableError as error:
-                faults += 1
-                if faults >= self._policy.attempts:
-                    raise
-                self._wait(self._policy.backoff_s(faults - 1), error)
-                continue
-            if response.status in (200, 404):
-                return response
-            if response.status == 429:
-                throttled += 1
-                self._throttle(url, response, throttled)
-            elif response.status in TRANSIENT and faults + 1 < self._policy.attempts:
-                faults += 1
-                self._wait(self._policy.backoff_s(faults - 1), None)
-            elif response.status == 401 and not is_renewed:
-                is_renewed = True
-            else:
-                raise refusal(url, response)
-
-    def _send(self, url: str, *, is_renewed: bool) -> Response:
-        headers = {"Authorization": self._authorise(is_renewed)}
-        self.traffic.calls += 1
         try:
-            with self._client.stream("GET", url, headers=headers) as answer:
-                body = _read_bounded(answer, url)
-        except httpx.TimeoutException as error:
-            raise _unreachable(url, "did not answer in time", error) from error
-        except httpx.TransportError as error:
-            raise _unreachable(url, f"could not be read ({_cause(error)})", error) from error
-        self.traffic.received_bytes += len(body)
-        return Response(answer.status_code, answer.headers, body)
+            request = self._client.build_request(method, url, headers=headers, params=params, data=form)
+            answer = self._client.send(request, stream=True, follow_redirects=follow_redirects)
+            try:
+                raw = self._read(answer)
+            finally:
+                answer.close()
+            encoding = answer.headers.get("content-encoding", "")
+            body = decode_body(raw, encoding, limit_bytes=self._largest_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+            raise _as_ours(url, error, self._largest_bytes) from error
+        return Answer(answer.status_code, answer.headers, body, len(raw))
 
-    def _throttle(self, url: str, response: Response, times: int) -> None:
-        wait_s = retry_after_s(response) or self._policy.backoff_s(times)
-        if times >= self._policy.throttle_attempts or wait_s > self._policy.longest_wait_s:
-            raise RetryableError(
-                f"{_host(url)} keeps answering 429 (too many requests) for {_path(url)}.",
-                code="defender.throttled",
-                remedy=f"Run again in {wait_s:.0f} seconds, or schedule the profile at a quieter hour.",
-                retry_at=datetime.now(UTC) + timedelta(seconds=wait_s),
-            )
-        self.traffic.throttled_s += wait_s
-        self._policy.sleep(wait_s)
-
-    def _wait(self, wait_s: float, _: RiskbridgeError | None) -> None:
-        self.traffic.retries += 1
-        self._policy.sleep(wait_s)
-
-
-def _read_bounded(answer: httpx.Response, url: str) -> bytes:
-    encoding = answer.headers.get("content-encoding", "").strip().lower()
-    raw = bytearray()
-    for chunk in answer.iter_raw():
-        raw += chunk
-        if len(raw) > LARGEST_BODY_BYTES:
-            raise _too_large(url)
-    if encoding in ("", "identity"):
+    def _read(self, answer: httpx.Response) -> bytes:
+        raw = bytearray()
+        for chunk in answer.iter_raw():
+            raw += chunk
+            if len(raw) > self._largest_bytes:
+                raise OversizedBodyError
         return bytes(raw)
-    if encoding not in ("gzip", "deflate"):
-        raise FatalError(
-            f"{_host(url)} answered in the encoding '{encoding}', which was not asked for.",
-            code="http.bad-encoding",
-            remedy="Check the proxy between riskbridge and the API.",
-        )
-    return _inflate(bytes(raw), url)
 
 
-def _inflate(raw: bytes, url: str) -> bytes:
-    """Undo gzip, zlib or raw deflate, told apart by the first bytes: Defender sends deflate without a zlib header."""
-    is_gzip = raw[:2] == b"\x1f\x8b"
-    is_zlib = len(raw) > 1 and raw[0] & 0x0F == 8 and (raw[0] << 8 | raw[1]) % 31 == 0
-    if raw[:1] in (b"{", b"["):
-        return raw
-    decoder = zlib.decompressobj(31 if is_gzip else 15 if is_zlib else -15)
+def host_of(url: str) -> str:
+    """The host and port of a URL, for messages; the text itself where it is no URL."""
     try:
-        body = decoder.decompress(raw, LARGEST_BODY_BYTES)
-    except zlib.error as error:
-        raise _unreachable(url, f"sent a damaged body ({error})", error) from error
-    if decoder.unconsumed_tail:
-        raise _too_large(url)
-    if not decoder.eof:
-        raise _unreachable(url, "sent half a body", None)
-    return body
+        return httpx.URL(url).netloc.decode() or url
+    except httpx.InvalidURL:
+        return url
 
 
-def retry_after_s(response: Response) -> float | None:
-    """Seconds to wait by the `Retry-After` header, else by the sentence in the body, else None."""
-    header = response.headers.get("retry-after", "").strip()
-    if header.isdigit():
-        return float(header)
-    sentence = re.search(rb"again in (\d+) seconds", response.body)
-    return float(sentence[1]) if sentence else None
-
-
-def refusal(url: str, response: Response) -> RiskbridgeError:
-    """The error that fits a refused request."""
-    text = _error_text(response.body)
-    where = f"{_host(url)} refused {_path(url)}"
-    if response.status == 401:
-        return FatalError(
-            f"{where}: the token was not accepted (401). {text}",
-            code="defender.unauthorised",
-            remedy="Check the audience and the cloud of the connector with: riskbridge connector test",
-        )
-    if response.status == 403:
-        roles = re.search(r"required roles: ([\w.,]+)", text)
-        needed = roles[1].split(",")[0].rstrip(".") if roles else "Machine.Read.All and Vulnerability.Read.All"
-        return FatalError(
-            f"{where} (403). {text}",
-            code="defender.missing-role",
-            remedy=f"Grant the application permission {needed} on WindowsDefenderATP and give admin consent again.",
-        )
-    if response.status == 400:
+def _as_ours(url: str, error: Exception, largest_bytes: int) -> RiskbridgeError:  # noqa: PLR0911 - a table
+    """The one seam between httpx and the rest: each of its failures as one of ours; the unknown is raised again."""
+    host = host_of(url)
+    if _is_untrusted(error):
         return ConfigError(
-            f"{where} as a bad request (400). {text}",
-            code="defender.bad-request",
-            remedy="Check the profile's filters.",
-        )
-    return RetryableError(
-        f"{where} with status {response.status}. {text}",
-        code="defender.server-error",
-        remedy="Run again later; the run goes on at the page it had reached.",
-    )
-
-
-def _error_text(body: bytes) -> str:
-    found = re.search(rb'"message"\s*:\s*"((?:[^"\\]|\\.)*)"', body[:20_000])
-    return found[1].decode("utf-8", "replace")[:600] if found else ""
-
-
-def _unreachable(url: str, what: str, error: Exception | None) -> RetryableError | ConfigError:
-    if error is not None and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ConfigError(
-            f"The certificate of {_host(url)} is not trusted.",
+            f"The certificate of {host} is not trusted ({_cause(error)}).",
             code="http.untrusted-certificate",
-            remedy="If a proxy inspects TLS or the host has its own authority, name its PEM file as the CA bundle.",
+            remedy="If a proxy inspects TLS, or the host has an authority of its own, name its PEM file as the "
+            "connector's CA bundle (--ca-bundle).",
         )
+    match error:
+        case OversizedBodyError():
+            return FatalError(
+                f"{host} sent a body of more than {largest_bytes / 2**20:,.0f} MiB.",
+                code="http.too-large",
+                remedy="Set a smaller page size on the profile.",
+            )
+        case UnknownEncodingError():
+            return FatalError(
+                f"{host} answered in the encoding '{error}', which was not asked for.",
+                code="http.bad-encoding",
+                remedy="Check the proxy between riskbridge and the host.",
+            )
+        case DamagedBodyError():
+            return _retryable("http.cut-off", f"The answer of {host} cannot be read: {error}.")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+            return ConfigError(f"'{url}' is no web address.", code="http.bad-url", remedy="Give https://host/path.")
+        case httpx.ProxyError():
+            return _proxy_failure(host, error)
+        case httpx.TimeoutException():
+            return _retryable("http.timeout", f"{host} did not answer in time ({type(error).__name__}).")
+        case httpx.ConnectError():
+            return _retryable("http.unreachable", f"{host} cannot be reached ({_cause(error)}).")
+        case httpx.HTTPError() | httpx.StreamError():
+            return _retryable("http.cut-off", f"The connection to {host} broke ({_cause(error)}).")
+    raise error
+
+
+def _retryable(code: str, message: str) -> RetryableError:
     return RetryableError(
-        f"{_host(url)} {what}.",
-        code="http.unreachable",
-        remedy="Check the address, the network and the proxy, then run again; the run goes on where it was.",
+        message,
+        code=code,
+        remedy="Check the address, the network and the proxy, then try again; a run goes on at the page it reached.",
     )
+
+
+def _proxy_failure(host: str, error: httpx.ProxyError) -> RiskbridgeError:
+    text = _cause(error)
+    if "407" in text:
+        return ConfigError(
+            f"The proxy wants credentials before it leads to {host}.",
+            code="http.bad-proxy",
+            remedy="Give the proxy as http://user:password@host:port.",
+        )
+    return _retryable("http.unreachable", f"The proxy does not lead to {host} ({text}).")
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        # httpx wraps what httpcore wraps; the chain is the only place where the kind survives.
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _cause(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0][:200] or type(error).__name__
-
-
-def _too_large(url: str) -> FatalError:
-    return FatalError(
-        f"{_host(url)} sent a body of more than {LARGEST_BODY_BYTES >> 20} MiB for {_path(url)}.",
-        code="http.too-large",
-        remedy="Set a page size on the profile.",
-    )
-
-
-def _host(url: str) -> str:
-    return httpx.URL(url).netloc.decode()
-
-
-def _path(url: str) -> str:
-    return httpx.URL(url).path

@@ -27,8 +27,8 @@ class _End:
 def prefetch(produce: Callable[[Event], Iterator[T]], *, depth: int = 1) -> Iterator[T]:
     """The items of `produce` in order, made in a thread of their own up to `depth` + 1 ahead.
 
-    An error of the thread is raised here, after the items before it. When the consumer goes away the event that `produce`
-    was given is set; the thread is a daemon, so that a request under way never holds up the end of the process.
+    An error of the thread is raised here, after the items before it. When the consumer goes away the event that
+    `produce` was given is set; the thread is a daemon, so that a request under way never holds up the process's end.
     """
     stop = Event()
     made: Queue[_Item[T] | _End] = Queue(depth)

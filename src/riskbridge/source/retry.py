@@ -1,4 +1,4 @@
-"""When to ask again: throttling waits as long as it is told, faults a few times with growing waits, the rest not at all."""
+"""When to ask again: after throttling as told, after faults a few times with growing waits, else not at all."""
 
 from __future__ import annotations
 

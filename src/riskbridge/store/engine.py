@@ -62,12 +62,18 @@ class DuckDBEngine:
     def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
         """Compute a table expression once and give the temporary table that holds its rows."""
         name = f"tmp_{name or 'step'}_{next(self._numbers)}"
-        self.execute(f'CREATE TEMP TABLE "{name}" AS {self.sql(expression)}')
+        # DuckDB widens sums and counts; what is stored has the types that the expression promises.
+        types = expression.schema().items()
+        columns = ", ".join(
+            f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
+        )
+        self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression)})')
         return self.backend.table(name)
 
-    def append(self, name: str, expression: ir.Table) -> None:
-        """Insert an expression's rows into a table, by column name."""
-        self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression)}')
+    def append(self, name: str, expression: ir.Table) -> int:
+        """Insert an expression's rows into a table, by column name; gives their number."""
+        inserted = self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression)}').fetchone()
+        return int(inserted[0]) if inserted else 0
 
     def drop(self, *tables: ir.Table) -> None:
         """Forget temporary tables, to give their memory back."""

@@ -1,1 +1,1 @@
-"""Transform maps: data that says which source field fills which target field, compiled to one expression a stream."""
+"""Raw rows to drafts of the target model: a map is data, compiled to one expression a stream."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.model.target import DETECTION_DRAFT, REJECT
-from riskbridge.transform.spec import StreamMap
+from riskbridge.errors import ConfigError
+from riskbridge.model.source_model import SourceModel
+from riskbridge.model.target import REJECT
+from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
+from riskbridge.transform.functions import Direct, Template
+from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, source_types
+from riskbridge.transform.validate import accepted_type
 
-_PROVENANCE = {"raw_page": "page", "raw_row": "row"}
+_TRUE = ibis.literal(value=True)
+
+LONGEST_RAW = 4000
+"""Characters kept of a refused row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,45 +33,126 @@ class Mapped:
 def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     """Map staged rows of the stream's source model.
 
-    A row whose identifiers come out empty is a reject (`identity-missing`), and so is a finding without any id
-    (`cve-missing`).
+    A row is a reject when an identifier comes out empty (`identity-missing`), or a field that may not be empty
+    (`value-missing`), or when it lacks what the map requires (for its own reason, such as `cve-missing`). A value that
+    does not fit its type becomes null and refuses nothing. Text is trimmed, and blank text is null.
+
+    Args:
+        stream: The map of the stream.
+        raw: Rows with the columns and types of `SourceModel.staged_types`.
 
     Returns:
-        Lazy tables: drafts with exactly the target's columns in order, rejects with those of REJECT.
+        Lazy tables: drafts with exactly the target's columns in order, null where no row feeds them; rejects with the
+        columns of REJECT. Each raw row is in one of them, once.
+
+    Raises:
+        ConfigError: `transform.column-missing`: the staged rows lack a column that the map reads.
     """
-    filled = {row.column: row.function.apply([_value(raw, s) for s in row.sources]) for row in stream.rows}
-    columns = {}
+    _check_columns(stream, raw)
+    types = source_types(stream.source)
+    filled = {row.column: _map_row(row, raw, types) for row in stream.rows}
+    columns: dict[str, Any] = {}
     for column in stream.target:
-        if column.name in filled:
-            columns[column.name] = filled[column.name].cast(column.type)
-        elif column.name in _PROVENANCE:
-            columns[column.name] = raw[_PROVENANCE[column.name]]
+        if column.name in PROVENANCE:
+            columns[column.name] = raw[PROVENANCE[column.name]].cast(column.type)
         else:
-            columns[column.name] = ibis.null(column.type)
-    identifiers = [r.column for r in stream.rows if r.is_identifier]
-    problems = [(columns[n].fill_null("") == "", "identity-missing", f"{n} is empty") for n in identifiers]
-    if stream.target is DETECTION_DRAFT:
-        has_none = columns["cve_id"].isnull() & columns["vendor_finding_id"].isnull()
-        problems.append((has_none, "cve-missing", "the record names no CVE and no other id"))
-    is_bad = reduce(lambda a, b: a | b, [p[0] for p in problems])
-    drafts = raw.filter(~is_bad).select(**columns)
-    return Mapped(drafts, _rejects(stream, raw.filter(is_bad), problems))
+            columns[column.name] = filled.get(column.name, ibis.null(column.type))
+    refusals = _refusals(stream, raw, columns, types)
+    is_refused = ibis.or_(*(r.condition for r in refusals))
+    drafts = raw.filter(~is_refused).select(**columns)
+    return Mapped(drafts, _rejects(stream, raw.filter(is_refused), refusals))
 
 
-def _rejects(stream: StreamMap, bad: ir.Table, problems: list[tuple[ir.BooleanValue, str, str]]) -> ir.Table:
-    reasons = ibis.cases(*((problem, code) for problem, code, _ in problems), else_="identity-missing")
-    details = ibis.cases(*((problem, text) for problem, _, text in problems), else_="an identifier is empty")
-    texts = [f.name for f in stream.source.fields if f.kind in ("string", "datetime")][:8]
-    parts = [ibis.literal(f"{n}=") + bad[n].fill_null("") for n in texts]
-    raw = reduce(lambda a, b: a + "; " + b, parts)
-    return bad.select(
-        stream=ibis.literal(stream.source.stream), page=bad.page, row=bad.row, reason=reasons, detail=details, raw=raw
+def _map_row(row: MapRow, raw: ir.Table, types: dict[str, DataType]) -> Any:
+    function = row.function.number_places(row.sources) if isinstance(row.function, Template) else row.function
+    values, given = [], []
+    for path in row.sources:
+        taken = accepted_type(function.takes, types[path])
+        assert taken is not None, "maps are checked before they are compiled"
+        values.append(convert(_value(raw, path, types[path]), types[path], taken))
+        given.append(taken)
+    result = function.gives or given[0]
+    return convert(function.apply(values), result, row.type).cast(IBIS_TYPE[row.type])
+
+
+def _value(raw: ir.Table, path: str, data_type: DataType) -> Any:
+    value = _read(raw, path)
+    return tidy(value) if data_type == "string" else value
+
+
+def _read(raw: ir.Table, path: str) -> Any:
+    name, _, member = path.partition(".")
+    if name.endswith("[]"):
+        return raw[name.removesuffix("[]")].map(lambda entry: entry[member])
+    return raw[name][member] if member else raw[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    condition: ir.BooleanValue
+    reason: str
+    detail: str
+
+
+def _refusals(stream: StreamMap, raw: ir.Table, columns: dict[str, Any], types: dict[str, DataType]) -> list[_Refusal]:
+    refusals = []
+    for row in stream.needed:
+        # What a direct row gives is empty when its source is, which is the cheaper question.
+        is_plain = isinstance(row.function, Direct) and types[row.sources[0]] == row.type
+        is_empty = _is_empty(raw, row.sources[0], types) if is_plain else columns[row.column].isnull()
+        reason = "identity-missing" if row.is_identifier else "value-missing"
+        refusals.append(_Refusal(is_empty, reason, f"{row.target} has no value"))
+    for requirement in stream.requires:
+        is_empty = ibis.and_(*(_is_empty(raw, path, types) for path in requirement.any_of))
+        refusals.append(_Refusal(is_empty, requirement.reason, f"{' or '.join(requirement.any_of)} has no value"))
+    return refusals
+
+
+def _is_empty(raw: ir.Table, path: str, types: dict[str, DataType]) -> ir.BooleanValue:
+    value = _read(raw, path)
+    if types[path] == "string":
+        return is_blank(value)
+    return (value.length() == 0).fill_null(_TRUE) if types[path] == "list" else value.isnull()
+
+
+def _rejects(stream: StreamMap, refused: ir.Table, refusals: list[_Refusal]) -> ir.Table:
+    return refused.select(
+        stream=ibis.literal(stream.source.stream),
+        page=refused.page,
+        row=refused.row,
+        reason=ibis.cases(*((r.condition, r.reason) for r in refusals), else_=refusals[0].reason),
+        detail=ibis.cases(*((r.condition, r.detail) for r in refusals), else_=refusals[0].detail),
+        raw=_as_json(stream.source, refused),
     ).select(*REJECT.names)
 
 
-def _value(raw: ir.Table, path: str) -> ir.Value:
-    name, _, member = path.partition("[].")
-    if member:
-        return raw[name].map(lambda entry: entry[member])
-    name, _, member = path.partition(".")
-    return raw[name][member] if member else raw[name]
+def _as_json(model: SourceModel, rows: ir.Table) -> ir.StringValue:
+    """The single values of raw rows as JSON; lists and objects are left out."""
+    members = [
+        ibis.literal(f'"{f.name}":') + _json_value(rows[f.name])
+        for f in model.fields
+        if f.kind not in ("strings", "objects", "object") and f.name in rows.columns
+    ]
+    whole: Any = ibis.literal("{") + members[0]
+    for member in members[1:]:
+        whole = whole + "," + member
+    return (whole + "}").substr(0, LONGEST_RAW)
+
+
+def _json_value(value: Any) -> ir.StringValue:
+    if not value.type().is_string():
+        return value.cast("string").fill_null("null")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').re_replace(r"[\x00-\x1f]", " ")
+    return ibis.ifelse(value.isnull(), "null", ibis.literal('"') + escaped + '"')
+
+
+def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
+    paths = [p for group in (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires)) for p in group]
+    needed = {path.partition(".")[0].removesuffix("[]") for path in paths}
+    missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))
+    if missing:
+        raise ConfigError(
+            f"The staged rows of '{stream.source.name}' have no column {', '.join(missing)}.",
+            code="transform.column-missing",
+            remedy="Run again so that they are read anew, or choose the map they were read for.",
+        )

@@ -1,92 +1,66 @@
-"""A transform map as data: streams of rows, loaded from text and checked before use."""
+"""Transform maps from text: loaded, and checked before use."""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections import Counter
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from importlib import resources
 from typing import Any
 
+import msgspec
+
 from riskbridge.errors import ConfigError
 from riskbridge.model.schema import Table
-from riskbridge.model.source_model import SOURCE_MODELS, Field, SourceModel
-from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT
-from riskbridge.transform.functions import FUNCTIONS, Function
+from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
+from riskbridge.transform.convert import DATA_TYPES
+from riskbridge.transform.functions import FUNCTIONS
+from riskbridge.transform.rows import (
+    NAME,
+    TARGETS,
+    MapRow,
+    Requirement,
+    StreamMap,
+    TransformMap,
+    snake_case,
+    target_type,
+)
+from riskbridge.transform.validate import describe_unknown, find_problems
 
-TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, CVE_DRAFT)}
-SOURCES = {m.name: m for m in SOURCE_MODELS}
-
-
-@dataclass(frozen=True, slots=True)
-class MapRow:
-    """One row: source fields (dotted paths), a function, the target field in camelCase, and whether it identifies."""
-
-    sources: tuple[str, ...]
-    function: Function
-    target: str
-    is_identifier: bool = False
-
-    @property
-    def column(self) -> str:
-        """The target's column."""
-        return snake_case(self.target)
+__all__ = ["MapRow", "Requirement", "StreamMap", "TransformMap", "list_maps", "load_map", "parse_map"]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMap:
-    """The rows that map one source data model to one target table."""
-
-    source: SourceModel
-    target: Table
-    rows: tuple[MapRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TransformMap:
-    """A named, versioned map; built-in ones are read-only."""
-
-    name: str
-    version: str
-    description: str
-    is_read_only: bool
-    streams: tuple[StreamMap, ...]
-
-    def stream(self, source: str) -> StreamMap:
-        """The stream map of a source data model.
-
-        Raises:
-            ConfigError: `transform.no-stream`.
-        """
-        for stream in self.streams:
-            if stream.source.name == source:
-                return stream
-        raise ConfigError(
-            f"The map '{self.name}' says nothing of '{source}'.",
-            code="transform.no-stream",
-            remedy="Choose a map for this connector's type.",
-        )
+def list_maps() -> list[str]:
+    """The names of the built-in maps, sorted."""
+    folder = resources.files("riskbridge.transform") / "maps"
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
 
 
 def load_map(name: str) -> TransformMap:
     """The built-in map of that name.
 
     Raises:
-        ConfigError: `transform.unknown-map`, or `transform.invalid` with everything that is wrong.
+        ConfigError: `transform.unknown-map`.
     """
-    file = resources.files("riskbridge.transform") / "maps" / f"{name}.toml"
-    if not name.replace("-", "").isalnum() or not file.is_file():
+    known = list_maps()
+    if name not in known:
         raise ConfigError(
             f"There is no transform map named '{name}'.",
             code="transform.unknown-map",
-            remedy="The built-in map is: defender.",
+            remedy=f"The built-in maps are: {', '.join(known)}.",
         )
-    return parse_map(file.read_text(encoding="utf-8"))
+    file = resources.files("riskbridge.transform") / "maps" / f"{name}.toml"
+    return replace(parse_map(file.read_text(encoding="utf-8")), is_read_only=True)
 
 
-def parse_map(text: str) -> TransformMap:
-    """A map from its TOML text.
+def parse_map(text: str, models: Iterable[SourceModel] = SOURCE_MODELS) -> TransformMap:
+    """A map from its TOML text, checked; never read-only.
+
+    Args:
+        text: `name`, `version`, `description` and `[[stream]]` tables with `source`, `target`, `row` (tables of
+            `from`, `to`, `type`, `function`, `identifier` and the function's arguments) and `require` (tables of
+            `any_of`, `reason`). Without `type` a row has its target's.
+        models: The source data models a stream may name.
 
     Raises:
         ConfigError: `transform.invalid`, with everything that is wrong.
@@ -95,99 +69,79 @@ def parse_map(text: str) -> TransformMap:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _invalid("?", [f"it is not TOML: {error}"]) from error
-    name = str(found.get("name", "?"))
+    name = str(found.get("name", ""))
     problems: list[str] = []
-    streams = tuple(s for part in found.get("stream", []) if (s := _parse_stream(part, problems)))
-    for stream in streams:
-        problems += find_problems(stream)
-    if problems or not streams:
-        raise _invalid(name, problems or ["it has no stream"])
+    if not NAME.fullmatch(name):
+        problems.append(f"'{name}' is no name: lower-case letters, digits, - and _ make one")
+    by_name = {m.name: m for m in models}
+    streams = []
+    for part in _tables(found, "stream", problems):
+        stream = _parse_stream(part, by_name, problems)
+        streams += [stream] if stream else []
+    if not problems:
+        problems = find_problems(streams)
+    if problems:
+        raise _invalid(name, problems)
     return TransformMap(
-        name,
-        str(found.get("version", "1")),
-        str(found.get("description", "")),
-        bool(found.get("read_only", False)),
-        streams,
+        name=name,
+        version=str(found.get("version", "1")),
+        description=str(found.get("description", "")),
+        is_read_only=False,
+        streams=tuple(streams),
     )
 
 
-def find_problems(stream: StreamMap) -> list[str]:
-    """Everything that is wrong with a stream map, in words; empty when it can be used."""
-    known, columns = set(source_paths(stream.source)), set(stream.target.names)
-    problems = []
-    for row in stream.rows:
-        problems += [_unknown("source field", s, known) for s in row.sources if s not in known]
-        if row.column not in columns:
-            problems.append(_unknown("target field", row.target, {camel_case(c) for c in columns}))
-    for target, times in Counter(r.target for r in stream.rows).items():
-        if times > 1:
-            problems.append(f"{times} rows feed the target field '{target}'; one must go")
-    filled = {r.column for r in stream.rows}
-    for column in stream.target.columns:
-        if not column.nullable and column.name not in filled:
-            problems.append(f"no row feeds '{camel_case(column.name)}', which may not be empty")
-    if not any(r.is_identifier for r in stream.rows):
-        problems.append("no row is marked as identifier")
-    return [f"{stream.source.name}: {p}" for p in problems]
-
-
-def source_paths(model: SourceModel) -> list[str]:
-    """Every dotted path of a data model, such as `vmMetadata.vmId` and `ipAddresses[].ipAddress`."""
-    return [path for field in model.fields for path in _paths(field)]
-
-
-def snake_case(name: str) -> str:
-    """`externalAssetId` as `external_asset_id`."""
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
-
-
-def camel_case(name: str) -> str:
-    """`external_asset_id` as `externalAssetId`."""
-    first, *others = name.split("_")
-    return first + "".join(o.title() for o in others)
-
-
-def _paths(field: Field) -> list[str]:
-    mark = "[]" if field.kind == "objects" else ""
-    return [field.name, *(f"{field.name}{mark}.{child.name}" for child in field.children)]
-
-
-def _parse_stream(part: dict[str, Any], problems: list[str]) -> StreamMap | None:
-    source, target = SOURCES.get(str(part.get("source"))), TARGETS.get(str(part.get("target")))
+def _parse_stream(part: Mapping[str, Any], models: Mapping[str, SourceModel], problems: list[str]) -> StreamMap | None:
+    source, target = models.get(str(part.get("source"))), TARGETS.get(str(part.get("target")))
     if source is None or target is None:
         problems.append(f"a stream maps '{part.get('source')}' to '{part.get('target')}'; one of them does not exist")
         return None
-    rows = tuple(r for row in part.get("row", []) if (r := _parse_row(row, problems)))
-    return StreamMap(source, target, rows)
+    rows = [_parse_row(row, target, problems) for row in _tables(part, "row", problems)]
+    requires = []
+    for table in _tables(part, "require", problems):
+        try:
+            requires.append(msgspec.convert(table, Requirement))
+        except msgspec.ValidationError as error:
+            problems.append(f"a requirement is wrong: {error}")
+    return StreamMap(source, target, tuple(r for r in rows if r), tuple(requires))
 
 
-def _parse_row(row: dict[str, Any], problems: list[str]) -> MapRow | None:
-    target, name = str(row.get("to", "")), str(row.get("function", "direct"))
+def _parse_row(row: Mapping[str, Any], target: Table, problems: list[str]) -> MapRow | None:
+    to, name = str(row.get("to", "")), str(row.get("function", "direct"))
     kind = FUNCTIONS.get(name)
     if kind is None:
-        problems.append(f"'{target}': " + _unknown("function", name, set(FUNCTIONS)))
+        problems.append(f"'{to}': {describe_unknown('function', name, FUNCTIONS)}")
         return None
-    arguments = {k: v for k, v in row.items() if k not in ("from", "to", "function", "identifier")}
-    allowed = {f.name for f in fields(kind)}
-    if not set(arguments) <= allowed:
-        problems.append(f"'{target}': {name} does not take {', '.join(sorted(set(arguments) - allowed))}")
+    arguments = {k: v for k, v in row.items() if k not in ("from", "to", "type", "function", "identifier")}
+    unknown = set(arguments) - {f.name for f in fields(kind)}
+    if unknown:
+        problems.append(f"'{to}': {name} does not take {', '.join(sorted(unknown))}")
         return None
-    sources = row.get("from", [])
-    sources = (sources,) if isinstance(sources, str) else tuple(str(s) for s in sources)
-    if not sources and name != "constant":
-        problems.append(f"'{target}': {name} needs a source field")
+    try:
+        function = msgspec.convert(arguments, kind)
+    except msgspec.ValidationError as error:
+        problems.append(f"'{to}': {name}: {error}")
         return None
-    return MapRow(sources, kind(**arguments), target, bool(row.get("identifier", False)))
+    data_type = row.get("type", target_type(target, snake_case(to)) or "string")
+    if data_type not in DATA_TYPES:
+        problems.append(f"'{to}': there is no data type '{data_type}', only {', '.join(DATA_TYPES)}")
+        return None
+    given = row.get("from", [])
+    sources = tuple(str(s) for s in ([given] if isinstance(given, str) else given))
+    return MapRow(sources, function, to, data_type, bool(row.get("identifier", False)))
 
 
-def _unknown(noun: str, name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"there is no {noun} '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+def _tables(part: Mapping[str, Any], name: str, problems: list[str]) -> list[dict[str, Any]]:
+    found = part.get(name, [])
+    if isinstance(found, list) and all(isinstance(t, dict) for t in found):
+        return found
+    problems.append(f"'{name}' must be a list of tables")
+    return []
 
 
 def _invalid(name: str, problems: list[str]) -> ConfigError:
     return ConfigError(
         f"The transform map '{name}' cannot be used: {'; '.join(problems)}.",
         code="transform.invalid",
-        remedy="Mend the rows named and save again.",
+        remedy="Mend what is named and save again.",
     )

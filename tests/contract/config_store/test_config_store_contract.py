@@ -15,7 +15,9 @@ LAB = Connector("c1", "Lab", tenant_id="t1", client_id="a1", client_secret="seal
 DAILY = Profile("p1", "c1", "Daily", device_filter="healthStatus eq 'Active'", page_size=500)
 
 
-def run(run_id: str, *, connector_id: str = "c1", minutes: int = 0, outcome: RunOutcome = RunOutcome.RUNNING) -> RunRecord:
+def run(
+    run_id: str, *, connector_id: str = "c1", minutes: int = 0, outcome: RunOutcome = RunOutcome.RUNNING
+) -> RunRecord:
     started_at = NOW + timedelta(minutes=minutes)
     return RunRecord(run_id, connector_id, "Lab", "p1", outcome, started_at, started_at, "scope", pid=7)
 

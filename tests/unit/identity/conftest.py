@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import ibis
 import pyarrow as pa
 import pytest
 
-from riskbridge.identity.match import identify
+from riskbridge.identity.match import IdentityPlan, identify
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.model.target import SOURCE_ASSET
 
@@ -15,12 +15,16 @@ LINK = {"source_asset_id": "string", "asset_id": "string"}
 SOURCES = [{"connector_id": "defender-1", "source_name": "MS Defender"}]
 
 
-@dataclass(frozen=True, slots=True)
 class Estate:
     """What identification made of some records: links and assets by id, and the records that are together."""
 
-    links: dict[str, dict]
-    assets: dict[str, dict]
+    def __init__(self, plan: IdentityPlan) -> None:
+        self.links = {row["source_asset_id"]: row for row in plan.links.to_pyarrow().to_pylist()}
+        self._assets = plan.assets
+
+    @cached_property
+    def assets(self) -> dict[str, dict]:
+        return {row["asset_id"]: row for row in self._assets.to_pyarrow().to_pylist()}
 
     @property
     def together(self) -> set[frozenset[str]]:
@@ -94,9 +98,6 @@ def find(materialise, make_table):
             bounds,
             source_names=names,
         )
-        return Estate(
-            {row["source_asset_id"]: row for row in plan.links.to_pyarrow().to_pylist()},
-            {row["asset_id"]: row for row in plan.assets.to_pyarrow().to_pylist()},
-        )
+        return Estate(plan)
 
     return run

@@ -1,192 +1,207 @@
-"""Page bodies to columns: whole pages at once where every record keeps to the data model, record by record where not."""
+"""Page bodies to records and columns: whole pages at once, record by record where one breaks the data model."""
 
 from __future__ import annotations
 
-import functools
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from riskbridge.model.source_model import Field, Kind, SourceModel
+from riskbridge.errors import RetryableError
+from riskbridge.model.source_model import SourceModel
+from riskbridge.source.defender.columns import positions, same_number, texts, to_column, whole_numbers
+from riskbridge.source.defender.mend import LONGEST_RAW, FaultyRecordError, RecordMender
+from riskbridge.source.defender.shapes import REJECT_SCHEMA, page_type, record_type, staged_schema
 
-LONGEST_RAW = 4000
-_PYTHON: dict[Kind, Any] = {
-    "string": str,
-    "datetime": str,
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-    "strings": list[str],
-}
-_ARROW: dict[Kind, pa.DataType] = {
-    "string": pa.string(),
-    "datetime": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "strings": pa.list_(pa.string()),
-}
-_POWERSHELL = re.compile(r"@\{(.*)\}", re.DOTALL)
-REJECT_SCHEMA = pa.schema(
-    [
-        ("stream", pa.string()),
-        ("page", pa.int64()),
-        ("row", pa.int64()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
+MOST_LEARNED = 64
+"""Unknown members that a stream's decoder learns; beyond them, records are read one by one."""
 
-
-class NotAPageError(ValueError):
-    """The body is no JSON, is cut off, or holds no `value` array."""
+_BOM = b"\xef\xbb\xbf"
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedPage:
-    """A page's rows and rejects as Arrow, the number of records it held, and its link and count where given."""
+class Reject:
+    """A record that cannot be used: its place in the page, the stable code, what was wrong, and its JSON, cut."""
 
-    rows: pa.Table
-    rejects: pa.Table
+    row: int
+    reason: str
+    detail: str
+    raw: str
+
+
+@dataclass(slots=True)
+class ParsedPage:
+    """A page's records as structs, before they become columns.
+
+    Attributes:
+        received: Records in the page.
+        records: The usable ones.
+        places: Place in the page of each usable one; None when all are usable.
+        extras: JSON of unknown members of each usable one; None when there are none at all.
+        rejects: The others.
+        next_link: The server's link; None on the last page.
+        server_count: The server's count; None when it gave none.
+        unknown_fields: Names of unknown members, sorted.
+    """
+
     received: int
+    records: list[Any]
     next_link: str | None
     server_count: int | None
-    unknown_fields: tuple[str, ...]
+    places: list[int] | None = None
+    extras: list[str | None] | None = None
+    rejects: list[Reject] = field(default_factory=list)
+    unknown_fields: tuple[str, ...] = ()
 
 
 class PageDecoder:
-    """Decodes the pages of one stream.
+    """Decodes the pages of one stream. Not for several threads at once: it learns unknown members as it meets them.
 
-    Records that break the data model (a mistyped field, a missing id) become rejects; fields that the model does not know
-    are kept as JSON in the `extra` column.
+    The whole page is decoded into typed structs in one go. Where that fails, the page is read record by record: faulty
+    records become rejects, unknown members are kept as JSON, and their names are learned, so that a column which
+    Microsoft adds costs one slow page and not all of them.
     """
 
     def __init__(self, model: SourceModel) -> None:
         self._model = model
-        self._strict = msgspec.json.Decoder(_page_type(_record_type(model.fields, forbids_unknown=True)))
-        self._loose = msgspec.json.Decoder(_page_type(msgspec.Raw))
-        self._record = _record_type(model.fields, forbids_unknown=False)
-        self._schema = pa.schema(
-            [(f.name, _arrow(f)) for f in model.fields]
-            + [("extra", pa.string()), ("page", pa.int64()), ("row", pa.int64())]
-        )
+        self._schema = staged_schema(model)
+        self._loose = msgspec.json.Decoder(page_type(msgspec.Raw))
+        self._mender = RecordMender(model)
+        self._learned: dict[str, str] = {}
+        self._prepare()
 
-    def decode(self, body: bytes, number: int) -> DecodedPage:
-        """The page of that number.
+    def parse(self, body: bytes) -> ParsedPage:
+        """The page's records.
 
         Raises:
-            NotAPageError: The body is not a page at all.
+            RetryableError: `defender.not-a-page`: no JSON, cut off, or without a `value` array.
         """
         try:
             page = self._strict.decode(body)
-        except msgspec.ValidationError:
-            return self._decode_by_record(body, number)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise NotAPageError(str(error)) from error
-        count = len(page.value)
-        rows = self._table(page.value, number, pa.array(range(count), pa.int64()), pa.nulls(count, pa.string()))
-        return DecodedPage(rows, REJECT_SCHEMA.empty_table(), count, page.next_link, page.server_count, ())
+        except _NOT_JSON:
+            return self._parse_by_record(body)
+        parsed = ParsedPage(len(page.value), page.value, page.next_link, page.server_count)
+        if self._learned:
+            self._add_learned(parsed)
+        return parsed
 
-    def _decode_by_record(self, body: bytes, number: int) -> DecodedPage:
-        try:
-            page = self._loose.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise NotAPageError(str(error)) from error
-        records, places, extras, rejects, unknown = [], [], [], [], set()
-        known = {f.name for f in self._model.fields}
+    def to_rows(self, page: ParsedPage, number: int) -> pa.Table:
+        """The usable records as a table with exactly the staged columns; `number` is the page's."""
+        count = len(page.records)
+        columns = [to_column(f, page.records) for f in self._model.fields]
+        extra = pa.nulls(count, pa.string()) if page.extras is None else texts(page.extras)
+        rows = positions(count) if page.places is None else whole_numbers(page.places)
+        return pa.Table.from_arrays([*columns, extra, same_number(number, count), rows], schema=self._schema)
+
+    def to_rejects(self, page: ParsedPage, number: int) -> pa.Table:
+        """The faulty records as a table with the columns of the REJECT table."""
+        found, stream = page.rejects, self._model.stream
+        columns = [
+            texts([stream] * len(found)),
+            same_number(number, len(found)),
+            whole_numbers(r.row for r in found),
+            texts([r.reason for r in found]),
+            texts([r.detail for r in found]),
+            texts([r.raw for r in found]),
+        ]
+        return pa.Table.from_arrays(columns, schema=REJECT_SCHEMA)
+
+    def _prepare(self) -> None:
+        record = record_type(self._model.fields, is_strict=True, learned=self._learned)
+        self._strict: msgspec.json.Decoder[Any] = msgspec.json.Decoder(page_type(record))
+        self._strict_record: msgspec.json.Decoder[Any] = msgspec.json.Decoder(record)
+
+    def _parse_by_record(self, body: bytes) -> ParsedPage:
+        page = self._open(body)
+        parsed = ParsedPage(len(page.value), [], page.next_link, page.server_count, places=[], extras=[])
+        unknown: set[str] = set()
         for place, raw in enumerate(page.value):
             try:
-                values = msgspec.json.decode(raw)
-                record = msgspec.convert(_mended(values), self._record)
-            except msgspec.ValidationError as error:
-                rejects.append(self._reject(number, place, str(error), bytes(raw)))
+                record, extra = self._read(raw)
+            except FaultyRecordError as error:
+                parsed.rejects.append(_reject(place, error, raw))
                 continue
-            extra = {k: v for k, v in values.items() if k not in known}
             unknown |= extra.keys()
-            records.append(record)
-            places.append(place)
-            extras.append(json.dumps(extra, ensure_ascii=False) if extra else None)
-        rows = self._table(records, number, pa.array(places, pa.int64()), pa.array(extras, pa.string()))
-        refused = pa.Table.from_pylist(rejects, REJECT_SCHEMA)
-        return DecodedPage(rows, refused, len(page.value), page.next_link, page.server_count, tuple(sorted(unknown)))
+            parsed.records.append(record)
+            assert parsed.places is not None and parsed.extras is not None  # noqa: PT018 - set five lines above
+            parsed.places.append(place)
+            parsed.extras.append(json.dumps(extra, ensure_ascii=False, separators=(",", ":")) if extra else None)
+        parsed.unknown_fields = tuple(sorted(unknown))
+        self._learn(unknown)
+        return parsed
 
-    def _table(self, records: list[Any], number: int, places: pa.Array, extras: pa.Array) -> pa.Table:
-        columns = [_column(f, records) for f in self._model.fields]
-        page = pa.array([number], pa.int64()).take(pa.array([0] * len(records), pa.int32()))
-        return pa.Table.from_arrays([*columns, extras, page, places], schema=self._schema)
+    def _open(self, body: bytes) -> Any:
+        body = body.removeprefix(_BOM)
+        try:
+            return self._loose.decode(body)
+        except _NOT_JSON as error:
+            # A wrong shape stays wrong; what cannot be read as text may be one record's fault.
+            page = None if isinstance(error, msgspec.ValidationError) else self._open_leniently(body)
+            if page is not None:
+                return page
+            raise RetryableError(
+                f"Defender's answer is not a page of {self._model.stream}: {_outline(body, error)}.",
+                code="defender.not-a-page",
+                remedy="Check that no proxy or sign-in page answers in its place, then run again; the run goes on at "
+                "the page it had reached.",
+            ) from error
 
-    def _reject(self, page: int, row: int, problem: str, raw: bytes) -> dict[str, object]:
-        required = {f.name for f in self._model.fields if f.required}
-        at = re.search(r"`\$\.(\w+)`|field `(\w+)`", problem)
-        name = (at[1] or at[2]) if at else ""
-        is_identity = name in required and ("null" in problem or "missing" in problem)
-        reason = "identity-missing" if is_identity else "field-mistyped" if name else "record-not-object"
-        return {
-            "stream": self._model.stream,
-            "page": page,
-            "row": row,
-            "reason": reason,
-            "detail": problem,
-            "raw": raw.decode("utf-8", "replace")[:LONGEST_RAW],
-        }
+    def _open_leniently(self, body: bytes) -> Any:
+        """The page where Python's own reader takes it: halves of surrogate pairs are no end of JSON to that one."""
+        try:
+            values = json.loads(body.decode("utf-8", "surrogateescape"))
+            records = [msgspec.Raw(json.dumps(record).encode()) for record in values["value"]]
+            if not isinstance(values["value"], list):
+                return None
+            return msgspec.convert(values | {"value": records}, self._loose.type)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
 
+    def _read(self, raw: msgspec.Raw) -> tuple[Any, dict[str, Any]]:
+        try:
+            record = self._strict_record.decode(raw)
+        except _NOT_JSON:
+            mended = self._mender.mend(raw)
+            return mended.record, dict(mended.unknown)
+        met = ((name, getattr(record, attribute)) for attribute, name in self._learned.items())
+        return record, {name: msgspec.json.decode(v) for name, v in met if v is not msgspec.UNSET}
 
-def _column(field: Field, records: list[Any]) -> pa.Array:
-    name = field.name
-    values: list[Any] = [getattr(r, name) for r in records]
-    if field.children:
-        values = msgspec.to_builtins(values)
-    return pa.array(values, _arrow(field))
+    def _learn(self, unknown: set[str]) -> None:
+        fresh = unknown - set(self._learned.values()) - {f.name for f in self._model.fields}
+        room = MOST_LEARNED - len(self._learned)
+        if fresh and room > 0:
+            start = len(self._learned)
+            self._learned |= {f"learned_{start + n}": name for n, name in enumerate(sorted(fresh)[:room])}
+            self._prepare()
 
-
-def _page_type(record: Any) -> Any:
-    return msgspec.defstruct(
-        "Page",
-        [("value", list[record]), ("next_link", str | None, None), ("server_count", int | None, None)],
-        rename={"next_link": "@odata.nextLink", "server_count": "@odata.count"},
-        gc=False,
-    )
-
-
-def _record_type(fields: tuple[Field, ...], *, forbids_unknown: bool) -> Any:
-    members: list[Any] = []
-    for field in sorted(fields, key=lambda f: not f.required):
-        kind = _python(field, forbids_unknown=forbids_unknown)
-        members.append((field.name, kind) if field.required else (field.name, kind | None, None))
-    return msgspec.defstruct("Record", members, forbid_unknown_fields=forbids_unknown, gc=False)
-
-
-def _python(field: Field, *, forbids_unknown: bool) -> Any:
-    if field.kind == "object":
-        return _record_type(field.children, forbids_unknown=forbids_unknown)
-    if field.kind == "objects":
-        return list[_record_type(field.children, forbids_unknown=forbids_unknown)]  # type: ignore[misc]
-    return _PYTHON[field.kind]
-
-
-@functools.cache
-def _arrow(field: Field) -> pa.DataType:
-    if field.children:
-        struct = pa.struct([(c.name, _arrow(c)) for c in field.children])
-        return pa.list_(struct) if field.kind == "objects" else struct
-    return _ARROW[field.kind]
-
-
-def _mended(values: Any) -> Any:
-    """Undo what a trip through PowerShell does to `ipAddresses`: each entry became `@{ipAddress=…; macAddress=…}`."""
-    if not isinstance(values, dict) or not isinstance(values.get("ipAddresses"), list):
-        return values
-    return values | {"ipAddresses": [_parse_powershell(entry) for entry in values["ipAddresses"]]}
+    def _add_learned(self, page: ParsedPage) -> None:
+        keys = [(attribute, json.dumps(name), name) for attribute, name in self._learned.items()]
+        met: set[str] = set()
+        extras: list[str | None] = []
+        for record in page.records:
+            parts = []
+            for attribute, key, name in keys:
+                value = getattr(record, attribute)
+                if value is not msgspec.UNSET:
+                    parts.append(f"{key}:{bytes(value).decode('utf-8', 'replace')}")
+                    met.add(name)
+            extras.append("{" + ",".join(parts) + "}" if parts else None)
+        if met:
+            page.extras = extras
+            page.unknown_fields = tuple(sorted(met))
 
 
-def _parse_powershell(entry: Any) -> Any:
-    found = _POWERSHELL.fullmatch(entry) if isinstance(entry, str) else None
-    if not found:
-        return entry
-    pairs = (part.partition("=") for part in found[1].split(";"))
-    return {name.strip(): value.strip() or None for name, _, value in pairs if name.strip()}
+def _reject(place: int, error: FaultyRecordError, raw: msgspec.Raw) -> Reject:
+    return Reject(place, error.reason, str(error), bytes(raw).decode("utf-8", "replace")[:LONGEST_RAW])
+
+
+def _outline(body: bytes, error: Exception) -> str:
+    start = body.lstrip()[:15].lower()
+    if not start:
+        return "it is empty"
+    if start.startswith(b"<"):
+        return "it is HTML or XML"
+    return str(error)

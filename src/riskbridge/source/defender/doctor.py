@@ -2,86 +2,108 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import os
+from datetime import timedelta
 
 from riskbridge.errors import RiskbridgeError
+from riskbridge.model.source_model import MACHINES, SOURCE_MODELS, SourceModel
+from riskbridge.source.defender.api import DefenderApi, Tokens
+from riskbridge.source.defender.decode import PageDecoder
+from riskbridge.source.defender.links import PATHS
 from riskbridge.source.defender.settings import DefenderSettings
-from riskbridge.source.defender.token import TokenProvider
-from riskbridge.source.http import ApiClient
+from riskbridge.source.defender.token import token_claims
+from riskbridge.source.http import Answer, host_of
+from riskbridge.source.protocol import CheckItem, CheckReport
+from riskbridge.source.retry import Clock, ThrottledError
+
+__all__ = ["REQUIRED_ROLES", "CheckItem", "CheckReport", "check_connection", "token_roles"]
 
 REQUIRED_ROLES = ("Machine.Read.All", "Vulnerability.Read.All")
+LARGEST_SKEW = timedelta(minutes=5)
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckItem:
-    """One thing that was tried; `remedy` is empty when it worked."""
+def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderApi, clock: Clock) -> CheckReport:
+    """Ask for a token, read its roles, ask each endpoint for one row, and compare clocks.
 
-    name: str
-    is_ok: bool
-    message: str
-    remedy: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What was tried, in order; a failure of the token ends the list."""
-
-    items: tuple[CheckItem, ...]
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether everything worked."""
-        return all(item.is_ok for item in self.items)
-
-
-def check(tokens: TokenProvider, api: ApiClient, settings: DefenderSettings, paths: Mapping[str, str]) -> CheckReport:
-    """Ask for a token, read its roles, and ask each endpoint for one row."""
-    items: list[CheckItem] = []
+    Nothing is asked twice and nothing waits: a busy endpoint counts as one that works. A failure of the token ends the
+    list, since nothing else can be tried.
+    """
     try:
         token = tokens.token()
     except RiskbridgeError as error:
-        return CheckReport((_failed("token", error),))
+        return CheckReport((_failed("token", error, settings),))
     roles = token_roles(token)
-    items.append(CheckItem("token", is_ok=True, message=f"Entra gave a token for {settings.audience}."))
-    items.append(_roles(roles))
-    for name, path in paths.items():
-        try:
-            api.get(f"{settings.api_url.rstrip('/')}{path}?$top=1")
-            items.append(CheckItem(name, is_ok=True, message=f"{path} answers."))
-        except RiskbridgeError as error:
-            items.append(_failed(name, error))
-    return CheckReport(tuple(items))
+    items = [
+        CheckItem("token", is_ok=True, message=f"Entra gave a token for {settings.audience}."),
+        _check_roles(roles),
+    ]
+    answers: list[Answer] = []
+    items += [_probe(model, settings, api, answers) for model in SOURCE_MODELS]
+    items += [_check_clock(answer, settings, clock) for answer in answers[:1]]
+    return CheckReport(tuple(items), roles)
 
 
 def token_roles(token: str) -> tuple[str, ...]:
-    """The application permissions in a token's `roles` claim, sorted; empty when it cannot be read or has none."""
-    try:
-        payload = token.split(".")[1]
-        claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return tuple(sorted(str(role) for role in claims.get("roles", [])))
-    except (IndexError, ValueError, AttributeError):
-        return ()
+    """The application permissions in a token's `roles` claim, sorted; empty when it has none or cannot be read."""
+    roles = token_claims(token).get("roles")
+    return tuple(sorted(str(role) for role in roles)) if isinstance(roles, list) else ()
 
 
-def _roles(roles: tuple[str, ...]) -> CheckItem:
-    missing = [r for r in REQUIRED_ROLES if r not in roles and r.replace("Read.", "ReadWrite.") not in roles]
+def _check_roles(roles: tuple[str, ...]) -> CheckItem:
+    missing = [r for r in REQUIRED_ROLES if r not in roles and r.replace(".Read.", ".ReadWrite.") not in roles]
     if not missing:
         return CheckItem("roles", is_ok=True, message=f"The token carries {', '.join(roles)}.")
-    carried = ", ".join(roles) or "no role"
+    wanted = " and ".join(missing)
     return CheckItem(
         "roles",
         is_ok=False,
-        message=f"The token carries {carried}; {' and '.join(missing)} is missing.",
-        remedy=f"Grant {' and '.join(missing)} as application (not delegated) permission on WindowsDefenderATP, "
-        "then give admin consent again.",
+        message=f"The token carries {', '.join(roles) or 'no role'}; it lacks {wanted}.",
+        remedy=f"In Entra, give the application {wanted} (application, not delegated) of WindowsDefenderATP, and grant "
+        "admin consent again.",
         code="defender.missing-role",
     )
 
 
-def _failed(name: str, error: RiskbridgeError) -> CheckItem:
-    return CheckItem(name, is_ok=False, message=error.message, remedy=error.remedy, code=error.code)
+def _probe(model: SourceModel, settings: DefenderSettings, api: DefenderApi, answers: list[Answer]) -> CheckItem:
+    path = PATHS[model.stream]
+    try:
+        answer = api.get_once(f"{settings.api_url}{path}?$top=1", is_missing_ok=model is MACHINES)
+        answers.append(answer)
+        if answer.status == 404:
+            return CheckItem(
+                model.stream, is_ok=True, message=f"{path} answers; it knows of no device that reported lately."
+            )
+        PageDecoder(model).parse(answer.body)
+    except ThrottledError:
+        return CheckItem(
+            model.stream, is_ok=True, message=f"{path} answers; it is busy just now and asks for patience."
+        )
+    except RiskbridgeError as error:
+        return _failed(model.stream, error, settings)
+    return CheckItem(model.stream, is_ok=True, message=f"{path} answers.")
+
+
+def _check_clock(answer: Answer, settings: DefenderSettings, clock: Clock) -> CheckItem:
+    host = host_of(settings.api_url)
+    if answer.dated_at is None:
+        return CheckItem("clock", is_ok=True, message=f"{host} does not tell its time.")
+    skew = clock.now() - answer.dated_at
+    if abs(skew) <= LARGEST_SKEW:
+        return CheckItem("clock", is_ok=True, message=f"This machine's clock agrees with that of {host}.")
+    minutes, direction = abs(skew).total_seconds() / 60, "ahead of" if skew > timedelta(0) else "behind"
+    return CheckItem(
+        "clock",
+        is_ok=False,
+        message=f"This machine's clock is {minutes:,.0f} minutes {direction} that of {host}.",
+        remedy="Set the clock (time synchronisation): tokens and the times of findings depend on it.",
+        code="defender.clock-skew",
+    )
+
+
+def _failed(name: str, error: RiskbridgeError, settings: DefenderSettings) -> CheckItem:
+    remedy = error.remedy
+    variable = next((v for v in _PROXY_VARIABLES if os.environ.get(v)), None)
+    if error.code in ("http.unreachable", "http.timeout") and settings.proxy is None and variable:
+        remedy = f"{remedy} {variable} is set but not read: name the proxy on the connector (--proxy)."
+    return CheckItem(name, is_ok=False, message=error.message, remedy=remedy, code=error.code)

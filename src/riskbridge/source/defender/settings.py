@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from riskbridge.errors import ConfigError
+from riskbridge.source.http import HttpSettings
 
+LARGEST_PAGE_ROWS = 10_000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_SHARED_TENANTS = ("common", "organizations", "consumers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +22,15 @@ class DefenderSettings:
 
     Attributes:
         login_url: Entra's host, https.
-        api_url: Defender's host, https; plain http to loopback alone.
-        audience: The resource the token is for.
+        api_url: Defender's host, https; plain http to this machine alone. A trailing `/` or `/api` is dropped.
+        audience: The resource the token is for; commercial Defender wants the old host's name whatever host is called.
         tenant_id: Tenant id or verified domain name.
         client_id: Application id.
         client_secret: The application's secret.
         ca_bundle: PEM certificates trusted besides the system's.
         proxy: Proxy URL.
-        page_size: Rows a call; None lets the server decide and follows its links.
-        read_timeout_s: How long a page may take.
+        page_size: Rows a call, 1 to 10,000; None lets the server decide and follows its links.
+        read_timeout_s: How long the next bytes of a page may take.
     """
 
     login_url: str
@@ -35,34 +40,72 @@ class DefenderSettings:
     client_id: str
     client_secret: str = field(repr=False)
     ca_bundle: Path | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     page_size: int | None = None
     read_timeout_s: float = 120.0
 
     def __post_init__(self) -> None:
-        """Refuse what would send a token in the clear.
+        """Refuse what cannot work or would send a token in the clear.
 
         Raises:
-            ConfigError: `defender.bad-url`, `defender.no-ca-bundle`, `defender.bad-page-size`.
+            ConfigError: `defender.bad-url`, `defender.no-ca-bundle`, `defender.bad-page-size`, `defender.bad-tenant`,
+                `defender.no-credentials`.
         """
-        for name, url in (("login URL", self.login_url), ("API URL", self.api_url)):
-            parts = urlsplit(url)
-            is_local = name == "API URL" and parts.scheme == "http" and parts.hostname in _LOOPBACK
-            if not parts.hostname or (parts.scheme != "https" and not is_local):
-                raise ConfigError(
-                    f"The {name} '{url}' is not an https address.",
-                    code="defender.bad-url",
-                    remedy="Give an https URL; plain http is allowed for an API on this machine only.",
-                )
+        object.__setattr__(self, "api_url", self.api_url.rstrip("/").removesuffix("/api"))
+        object.__setattr__(self, "login_url", self.login_url.rstrip("/"))
+        _require_safe_url("login URL", self.login_url, is_loopback_http_allowed=False)
+        _require_safe_url("API URL", self.api_url, is_loopback_http_allowed=True)
+        self._require_credentials()
         if self.ca_bundle is not None and not self.ca_bundle.is_file():
             raise ConfigError(
                 f"The CA bundle {self.ca_bundle} is not there.",
                 code="defender.no-ca-bundle",
                 remedy="Give the path of a PEM file with the certificates to trust.",
             )
-        if self.page_size is not None and not 1 <= self.page_size <= 10_000:
+        if self.page_size is not None and not 1 <= self.page_size <= LARGEST_PAGE_ROWS:
             raise ConfigError(
                 f"A page size of {self.page_size:,} is not possible.",
                 code="defender.bad-page-size",
-                remedy="Give 1 to 10,000 rows, or none.",
+                remedy=f"Give 1 to {LARGEST_PAGE_ROWS:,} rows, or none.",
             )
+
+    def _require_credentials(self) -> None:
+        if not _TENANT.fullmatch(self.tenant_id) or self.tenant_id.lower() in _SHARED_TENANTS:
+            raise ConfigError(
+                f"'{self.tenant_id}' names no tenant.",
+                code="defender.bad-tenant",
+                remedy="Give the tenant's id, or a domain name verified in it.",
+            )
+        for name, value in (("client id", self.client_id), ("client secret", self.client_secret)):
+            if not value.strip():
+                raise ConfigError(
+                    f"The connector has no {name}.",
+                    code="defender.no-credentials",
+                    remedy=f"Give the {name} of the application that was registered in Entra for it.",
+                )
+
+    @property
+    def http(self) -> HttpSettings:
+        """How to reach its hosts."""
+        return HttpSettings(ca_bundle=self.ca_bundle, proxy=self.proxy, read_timeout_s=self.read_timeout_s)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether the host is this machine by name or address."""
+    return host in _LOOPBACK
+
+
+def _require_safe_url(name: str, url: str, *, is_loopback_http_allowed: bool) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    is_local = is_loopback_http_allowed and host is not None and parts.scheme == "http" and is_loopback(host)
+    if not host or (parts.scheme != "https" and not is_local) or parts.username:
+        raise ConfigError(
+            f"The {name} '{url if host and not parts.username else '…'}' is not an https address.",
+            code="defender.bad-url",
+            remedy="Give an https URL such as https://api.security.microsoft.com; plain http is allowed for an API on "
+            "this machine only.",
+        )

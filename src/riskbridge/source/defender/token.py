@@ -2,130 +2,139 @@
 
 from __future__ import annotations
 
-import re
+import base64
+import json
+from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
-import httpx
-
-from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
+from riskbridge.source.defender.login import discovery_refusal, login_refusal, login_unavailable
 from riskbridge.source.defender.settings import DefenderSettings
-
-_REMEDIES: dict[int, tuple[str, str]] = {
-    7000215: ("defender.wrong-secret", "Enter the client secret's value (not its id), as Entra showed it once."),
-    7000222: ("defender.expired-secret", "Make a new client secret in Entra and enter it."),
-    700016: ("defender.unknown-app", "Check the client id, and that the application is in this tenant."),
-    90002: ("defender.unknown-tenant", "Check the tenant id and that the login URL is of the right cloud."),
-    500011: (
-        "defender.bad-audience",
-        "Check the audience: Defender may not be set up in the tenant, or the cloud is another.",
-    ),
-    70011: ("defender.bad-audience", "Check the audience of the connector."),
-    7000112: ("defender.disabled-app", "Enable the application in Entra."),
-    7000229: ("defender.no-consent", "Give admin consent to the application in this tenant."),
-}
+from riskbridge.source.http import Answer, HttpClient
+from riskbridge.source.retry import Clock, SystemClock, ThrottledError
+from riskbridge.source.throttling import retry_after_s
 
 
 class TokenProvider:
-    """Tokens for the client-credentials flow, kept until shortly before they expire.
+    """Tokens of the client-credentials flow, kept until five minutes before they expire. Safe to share among threads.
 
-    MSAL would take its certificates from environment variables; it is given an adapter over our client instead.
+    MSAL asks for the tenant's OpenID document before the first token and accepts https alone. Of itself it would take
+    certificates from environment variables, so it is given the connector's client instead.
     """
 
-    def __init__(self, settings: DefenderSettings, client: httpx.Client) -> None:
+    def __init__(self, settings: DefenderSettings, http: HttpClient, clock: Clock | None = None) -> None:
         self._settings = settings
-        self._client = client
+        self._adapter = _MsalHttp(settings, http, clock or SystemClock())
+        self._lock = Lock()
         self._application: Any = None
 
-    def authorisation(self, is_refused: bool = False) -> str:  # noqa: FBT001, FBT002 - ApiClient's callback
-        """The `Authorization` header's value; a refused token is not used again.
+    def token(self) -> str:
+        """A valid access token.
 
         Raises:
-            ConfigError: Entra refused the credentials; names which and the remedy.
-            RetryableError: Entra cannot be reached.
+            ConfigError: Entra refused the credentials: which one, and the remedy.
+            RetryableError: The login host cannot be reached or is busy.
+            FatalError: `defender.bad-login-url`.
         """
-        return f"Bearer {self.token(is_refused=is_refused)}"
+        with self._lock:
+            return self._acquire()
 
-    def token(self, *, is_refused: bool = False) -> str:
-        """An access token; errors as in `authorisation`."""
+    def force_refresh(self, refused: str) -> str:
+        """A token other than `refused`, which the API did not accept; raises as `token`."""
+        with self._lock:
+            token = self._acquire()
+            if token == refused:
+                self._application.remove_tokens_for_client()
+                token = self._acquire()
+            return token
+
+    def _acquire(self) -> str:
+        scope = f"{self._settings.audience.rstrip('/').removesuffix('/.default')}/.default"
         try:
-            application = self._make_application()
-            if is_refused:
-                application.remove_tokens_for_client()
-            answer = application.acquire_token_for_client(scopes=[f"{self._settings.audience.rstrip('/')}/.default"])
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        except ValueError as error:
-            raise self._bad_authority(error) from error
+            if self._application is None:
+                self._application = self._make_application()
+            answer: Mapping[str, Any] = self._application.acquire_token_for_client(scopes=[scope])
+        except (ValueError, KeyError, AttributeError, RuntimeError) as error:
+            # What MSAL raises for a refused, foreign or incomplete OpenID document and for a token that is no JSON.
+            raise discovery_refusal(self._settings, self._adapter.last) from error
         if "access_token" not in answer:
-            raise self._refused(answer)
+            # MSAL would repeat a remembered refusal for a minute after the cause is mended.
+            self._application = None
+            raise login_refusal(self._settings, answer)
         return str(answer["access_token"])
 
     def _make_application(self) -> Any:
-        if self._application is None:
-            import msal  # noqa: PLC0415 - slow to load, and not needed by most commands
+        import msal  # noqa: PLC0415 - takes half a second, and most commands need no token
 
-            authority = f"{self._settings.login_url.rstrip('/')}/{self._settings.tenant_id}"
-            self._application = msal.ConfidentialClientApplication(
-                self._settings.client_id,
-                client_credential=self._settings.client_secret,
-                authority=authority,
-                http_client=_HttpxAdapter(self._client),
-                instance_discovery=False,
-            )
-        return self._application
-
-    def _refused(self, answer: dict[str, Any]) -> RiskbridgeError:
-        codes = answer.get("error_codes") or [0]
-        text = str(answer.get("error_description", answer.get("error", "")))
-        code, remedy = _REMEDIES.get(int(codes[0]), ("defender.login-refused", "Check tenant, client id and secret."))
-        return ConfigError(f"Entra refused the login: {_first_sentence(text)}", code=code, remedy=remedy)
-
-    def _bad_authority(self, error: ValueError) -> RiskbridgeError:
-        text = str(error)
-        if "90002" in text or "invalid_tenant" in text or "Unable to get authority configuration" in text:
-            return ConfigError(
-                f"Entra does not know the tenant '{self._settings.tenant_id}' at {self._settings.login_url}.",
-                code="defender.unknown-tenant",
-                remedy=_REMEDIES[90002][1],
-            )
-        return FatalError(
-            f"The login at {self._settings.login_url} cannot be used: {_first_sentence(text)}",
-            code="defender.bad-login",
-            remedy="Check the login URL and the tenant id.",
-        )
-
-    def _unreachable(self, error: httpx.TransportError) -> RiskbridgeError:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return ConfigError(
-                f"The certificate of {self._settings.login_url} is not trusted.",
-                code="http.untrusted-certificate",
-                remedy="If a proxy inspects TLS or the host has its own authority, name its PEM file as the CA bundle.",
-            )
-        return RetryableError(
-            f"The login host {self._settings.login_url} cannot be reached: {_first_sentence(str(error))}",
-            code="defender.login-unreachable",
-            remedy="Check the login URL, the network and the proxy.",
+        return msal.ConfidentialClientApplication(
+            self._settings.client_id,
+            client_credential=self._settings.client_secret,
+            authority=f"{self._settings.login_url}/{self._settings.tenant_id}",
+            http_client=self._adapter,
+            instance_discovery=False,
         )
 
 
-class _HttpxAdapter:
-    """What MSAL wants of an HTTP client, on httpx."""
+class _MsalHttp:
+    """What MSAL wants of an HTTP client, over ours; what MSAL would turn into vague errors is raised as ours here."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, settings: DefenderSettings, http: HttpClient, clock: Clock) -> None:
+        self._settings = settings
+        self._http = http
+        self._clock = clock
+        self.last: Answer | None = None
 
-    def post(self, url: str, **options: Any) -> httpx.Response:
-        options.pop("timeout", None)
-        return self._client.post(
-            url, params=options.get("params"), data=options.get("data"), headers=options.get("headers")
+    def get(self, url: str, **options: Any) -> _MsalAnswer:
+        return self._wrap(
+            self._http.send("GET", url, params=options.get("params"), headers=_texts(options.get("headers")))
         )
 
-    def get(self, url: str, **options: Any) -> httpx.Response:
-        return self._client.get(url, params=options.get("params"), headers=options.get("headers"))
+    def post(self, url: str, **options: Any) -> _MsalAnswer:
+        return self._wrap(
+            self._http.send(
+                "POST",
+                url,
+                params=options.get("params"),
+                form=_texts(options.get("data")),
+                headers=_texts(options.get("headers")),
+            )
+        )
 
     def close(self) -> None:
         """The connector closes its client itself."""
 
+    def _wrap(self, answer: Answer) -> _MsalAnswer:
+        self.last = answer
+        if answer.status == 429:
+            error = login_unavailable(self._settings, "429, too many requests")
+            wait_s = retry_after_s(answer, self._clock.now())
+            raise ThrottledError(error.message, code="defender.login-throttled", remedy=error.remedy, wait_s=wait_s)
+        if answer.status >= 500:
+            raise login_unavailable(self._settings, f"status {answer.status}")
+        return _MsalAnswer(answer)
 
-def _first_sentence(text: str) -> str:
-    return re.split(r"\s*(?:Trace ID:|\r?\n)", text, maxsplit=1)[0].strip()[:400]
+
+class _MsalAnswer:
+    """An answer as MSAL reads it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code = answer.status
+        self.text = answer.text
+        self.headers = dict(answer.headers)
+
+    def raise_for_status(self) -> None:
+        """Statuses that MSAL would raise for were raised already."""
+
+
+def token_claims(token: str) -> dict[str, Any]:
+    """The payload of a JWT, unverified: it is ours to show, the API's to trust. Empty when it cannot be read."""
+    try:
+        payload = token.split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _texts(values: Mapping[str, Any] | None) -> dict[str, str] | None:
+    return None if values is None else {name: str(value) for name, value in values.items() if value is not None}

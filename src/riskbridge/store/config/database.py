@@ -17,9 +17,6 @@ from sqlalchemy.orm import Session
 from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
 from riskbridge.store.config.tables import HEAD
 
-BUSY_TIMEOUT_S = 10
-"""How long a write waits for another process's write to end."""
-
 _IS_WRITING = "riskbridge_is_writing"
 
 
@@ -31,16 +28,17 @@ class Database:
 
     Args:
         where: Path of a SQLite file, or a SQLAlchemy URL.
+        busy_timeout_s: How long a write waits for another process's write to end (SQLite).
 
     Raises:
         ConfigError: `config.unreadable`, `config.foreign`, `config.newer`, `config.read-only`; nothing was changed.
-        RetryableError: `config.busy`: another process has been writing for `BUSY_TIMEOUT_S`.
+        RetryableError: `config.busy`: another process has been writing all that time.
         FatalError: `config.disk`: the disk is full.
     """
 
-    def __init__(self, where: Path | str) -> None:
-        self.name = str(where)
-        self._engine = _make_engine(where)
+    def __init__(self, where: Path | str, *, busy_timeout_s: float = 10.0) -> None:
+        self.name = str(where) if isinstance(where, Path) else make_url(where).render_as_string(hide_password=True)
+        self._engine = _make_engine(where, busy_timeout_s)
         self._writer = self._engine.execution_options(**{_IS_WRITING: True})
         try:
             with self._translated():
@@ -63,8 +61,9 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A session whose changes are seen together at its end, or never. `IntegrityError` is the caller's to explain."""
+        """A session whose changes are seen together at its end, or never; `IntegrityError` is left to the caller."""
         with self._translated(), Session(self._writer) as session, session.begin():
+            session.connection()  # takes the lock now
             yield session
 
     def _ensure_schema(self) -> None:
@@ -75,7 +74,7 @@ class Database:
             version = _version(connection)  # another process may have made it while we waited for the lock
             if version is not None and version > HEAD:
                 raise ConfigError(
-                    f"The config store {self.name} was written by a newer riskbridge (schema {version}, this is {HEAD}).",
+                    f"The config store {self.name} was written by a newer riskbridge (schema {version}).",
                     code="config.newer",
                     remedy="Upgrade riskbridge. The store was not changed.",
                 )
@@ -100,21 +99,21 @@ class Database:
 
 def migrate(connection: Connection, revision: str = "head") -> None:
     """Bring the schema to a revision, in the connection's transaction."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells its plugins as it loads
     from alembic import command  # noqa: PLC0415 - takes half a second to load and is needed once a release
     from alembic.config import Config  # noqa: PLC0415
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
 
-def _make_engine(where: Path | str) -> Engine:
+def _make_engine(where: Path | str, busy_timeout_s: float) -> Engine:
     url = make_url(f"sqlite:///{where}") if isinstance(where, Path) else make_url(where)
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_s, "isolation_level": None})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _: Any) -> None:
@@ -136,8 +135,8 @@ def _ensure_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection, suppress(sqlite3.OperationalError):
-        # Another process may hold the new file already: the store is as safe without, only readers then wait for writers.
+    with closing(sqlite3.connect(path)) as connection, suppress(sqlite3.OperationalError):
+        # Another process may hold the new file already; without it the store is as safe, readers only wait for writers.
         connection.execute("PRAGMA journal_mode = WAL")
 
 
@@ -152,7 +151,7 @@ def _explain(name: str, error: DatabaseError | OSError) -> RiskbridgeError:
     reason = str(error.orig) if isinstance(error, DatabaseError) else (error.strerror or str(error))
     if "locked" in reason or "busy" in reason:
         return RetryableError(
-            f"The config store {name} has been busy for {BUSY_TIMEOUT_S} seconds.",
+            f"The config store {name} is being written by another process.",
             code="config.busy",
             remedy="Try again when the other riskbridge command has ended.",
         )

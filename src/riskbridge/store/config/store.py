@@ -213,7 +213,7 @@ class ConfigStore:
             return [_record(row) for row in session.scalars(query)]
 
     def list_running(self, connector_id: str) -> list[RunRecord]:
-        """Runs whose record says that they have not ended, newest first. Who owns the home knows that they were killed."""
+        """Runs that by their record have not ended, newest first. Who owns the home knows that they were killed."""
         query = (
             select(RunRow)
             .where(RunRow.connector_id == connector_id, RunRow.outcome == RunOutcome.RUNNING.value)

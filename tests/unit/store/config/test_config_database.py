@@ -26,9 +26,11 @@ def schema(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every table's columns, keys and indexes, and every trigger, as SQLite knows them."""
     with closing(sqlite3.connect(path)) as con:
         names = [n for (n,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        found: dict[str, list[tuple[object, ...]]] = {"triggers": con.execute(
-            "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
-        ).fetchall()}
+        found: dict[str, list[tuple[object, ...]]] = {
+            "triggers": con.execute(
+                "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+            ).fetchall()
+        }
         for name in names:
             if name == "alembic_version":
                 continue
@@ -157,7 +159,7 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_store_that_is_being_written_asks_to_try_again(store: ConfigStore, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        quick = database.Database(f"sqlite:///{path}?timeout=0.01")
+        quick = database.Database(path, busy_timeout_s=0.01)
         with pytest.raises(RetryableError) as caught, quick.writing():
             pass
         quick.close()
@@ -167,17 +169,16 @@ def test_a_store_that_is_being_written_asks_to_try_again(store: ConfigStore, pat
 def test_a_full_disk_is_told_and_nothing_is_lost(store: ConfigStore, path: Path) -> None:
     store.save_connector(Connector("c1", "Lab"))
     opened = database.Database(path)
-    with pytest.raises(FatalError) as caught, opened.writing() as session:
+    with opened.writing() as session:
         pages = session.execute(text("PRAGMA page_count")).scalar()
         session.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(FatalError) as caught, opened.writing() as session:
         session.execute(text("CREATE TABLE big AS SELECT randomblob(1000000)"))
     opened.close()
     assert (caught.value.code, [c.name for c in store.list_connectors()]) == ("config.disk", ["Lab"])
 
 
-@pytest.mark.parametrize(
-    "statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"], ids=["update", "delete"]
-)
+@pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"], ids=["update", "delete"])
 def test_the_audit_log_cannot_be_edited(store: ConfigStore, path: Path, statement: str) -> None:
     store.save_setting("acs", 3)
     with closing(sqlite3.connect(path)) as con, pytest.raises(sqlite3.IntegrityError, match="cannot be edited"):

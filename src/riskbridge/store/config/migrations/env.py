@@ -1,5 +1,6 @@
 """Alembic's entry: migrates over the connection that the store hands in."""
 
+# ruff: noqa: INP001 - Alembic loads this file by its path
 from __future__ import annotations
 
 from alembic import context

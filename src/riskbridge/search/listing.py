@@ -1,0 +1,101 @@
+"""Lists and counts of what a query describes: the rows that show are looked up last, so that wide lists stay cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import ibis.expr.types as ir
+
+from riskbridge.errors import InputError
+from riskbridge.search.compile import compile_query, referenced_columns
+from riskbridge.search.fault import find_nearest
+from riskbridge.search.views import FINDING_VIEW, finding_view
+
+WORST_FIRST = ("-qds", "finding_id")
+"""The order of findings nobody sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingTables:
+    """The warehouse tables that findings are looked up in, all versions: FINDING, ASSET, CVE, CVE_SCORE, RUN."""
+
+    finding: ir.Table
+    asset: ir.Table
+    cve: ir.Table
+    cve_score: ir.Table
+    run: ir.Table
+
+    def view(self, columns: Collection[str] | None = None) -> ir.Table:
+        """The current findings with those columns; see `finding_view`."""
+        return finding_view(self.finding, self.asset, self.cve, self.cve_score, self.run, columns=columns)
+
+
+def count_findings(tables: FindingTables, query: str, now: datetime) -> ir.IntegerScalar:
+    """How many findings a QQL query describes.
+
+    Raises:
+        InputError: `qql.*`, with the place.
+    """
+    view = tables.view({"finding_id"} | referenced_columns(query, "findings"))
+    return view.filter(compile_query(query, view, "findings", now)).count()
+
+
+def find_findings(
+    tables: FindingTables,
+    query: str,
+    now: datetime,
+    *,
+    sort: Sequence[str] = WORST_FIRST,
+    limit: int = 50,
+    offset: int = 0,
+    columns: Collection[str] | None = None,
+) -> ir.Table:
+    """A page of the findings a QQL query describes.
+
+    Args:
+        tables: Where they are.
+        query: QQL; blank for all.
+        now: What `now` stands for, with a time zone.
+        sort: Columns of `FINDING_VIEW`, each after a minus for falling order; missing values come last and
+            `finding_id` settles ties, so that pages neither overlap nor leave out.
+        limit: Rows of the page.
+        offset: Rows before it.
+        columns: The columns wanted; None for all of `FINDING_VIEW`.
+
+    Returns:
+        The page, lazy, in order.
+
+    Raises:
+        InputError: `qql.*`, with the place; `list.unknown-column`.
+    """
+    wanted = list(FINDING_VIEW if columns is None else columns)
+    by = [s.removeprefix("-") for s in sort]
+    _check_columns([*wanted, *by])
+    keys = tables.view({"finding_id", *by} | referenced_columns(query, "findings"))
+    keys = keys.filter(compile_query(query, keys, "findings", now))
+    keys = keys.order_by(_order(keys, sort)).limit(limit, offset=offset).select("finding_id")
+    page = FindingTables(
+        tables.finding.semi_join(keys, "finding_id"), tables.asset, tables.cve, tables.cve_score, tables.run
+    )
+    rows = page.view({*wanted, *by, "finding_id"})
+    return rows.order_by(_order(rows, sort)).select(*wanted)
+
+
+def _order(view: ir.Table, sort: Sequence[str]) -> list[Any]:
+    sort = [*(s for s in sort if s.removeprefix("-") != "finding_id"), "finding_id"]
+    return [view[s[1:]].desc(nulls_first=False) if s.startswith("-") else view[s].asc(nulls_first=False) for s in sort]
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in FINDING_VIEW:
+            nearest = find_nearest(name, FINDING_VIEW)
+            raise InputError(
+                f"Findings have no column '{name}'.",
+                code="list.unknown-column",
+                remedy=f"Did you mean {nearest}?" if nearest else "Leave it out.",
+                nearest=nearest,
+            )

@@ -1,0 +1,80 @@
+"""GET on the Defender API: authorised, counted, asked again by remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import Protocol, TypeVar
+
+from riskbridge.source.defender.refusals import is_error_body, refusal
+from riskbridge.source.defender.settings import DefenderSettings
+from riskbridge.source.http import Answer, HttpClient
+from riskbridge.source.retry import Clock, Retries, RetryPolicy, Traffic
+
+T = TypeVar("T")
+
+
+class Tokens(Protocol):
+    """Where tokens come from."""
+
+    def token(self) -> str:
+        """A valid token."""
+
+    def force_refresh(self, refused: str) -> str:
+        """A token other than the one that was refused."""
+
+
+class DefenderApi:
+    """Asks one tenant's API.
+
+    Args:
+        settings: The tenant.
+        http: The connections.
+        tokens: Where tokens come from.
+        policy: How patient to be.
+        clock: The time.
+    """
+
+    def __init__(
+        self, settings: DefenderSettings, http: HttpClient, tokens: Tokens, policy: RetryPolicy, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._http = http
+        self._tokens = tokens
+        self._clock = clock
+        self.traffic = Traffic()
+        self._retries = Retries(policy, clock, self.traffic)
+
+    def get(self, url: str, parse: Callable[[Answer], T], stop: Event, *, is_missing_ok: bool = False) -> T:
+        """What `parse` makes of the answer; a `RetryableError` of it asks for the same page again.
+
+        Raises:
+            RiskbridgeError: As `get_once`, a retryable one only after patience has run out.
+            StoppedError: `stop` was set while waiting.
+        """
+        return self._retries.run(lambda: parse(self.get_once(url, is_missing_ok=is_missing_ok)), stop)
+
+    def get_once(self, url: str, *, is_missing_ok: bool = False) -> Answer:
+        """The answer, which is 200; a token that expired on the way is renewed once.
+
+        With `is_missing_ok` it may be 404, if the API itself said so: it says it for a list of devices that is empty.
+
+        Raises:
+            RiskbridgeError: The login's, the connection's, or the API's refusal.
+        """
+        token = self._tokens.token()
+        answer = self._send(url, token)
+        if answer.status == 401:
+            answer = self._send(url, self._tokens.force_refresh(token))
+        if answer.status == 404 and is_missing_ok and is_error_body(answer.body):
+            return answer
+        if answer.status != 200:
+            raise refusal(self._settings, url, answer, self._clock.now())
+        return answer
+
+    def _send(self, url: str, token: str) -> Answer:
+        self.traffic.calls += 1
+        answer = self._http.send("GET", url, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
+        self.traffic.received_bytes += answer.sent_bytes
+        self.traffic.decoded_bytes += len(answer.body)
+        return answer

@@ -1,0 +1,122 @@
+"""One reading of one stream: fetch and decode in a thread, columns where they are used, and an end to it for sure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from riskbridge.errors import FatalError
+from riskbridge.model.source_model import MACHINES, SourceModel
+from riskbridge.source.defender.api import DefenderApi
+from riskbridge.source.defender.decode import PageDecoder, ParsedPage
+from riskbridge.source.defender.links import PATHS, StreamLinks, require_own_host
+from riskbridge.source.http import Answer
+from riskbridge.source.prefetch import prefetch
+from riskbridge.source.protocol import RawPage
+
+MOST_PAGES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    number: int
+    request: str
+    page: ParsedPage
+    sha256: str
+    next_request: str | None
+    is_missing: bool
+
+
+class StreamReading:
+    """Reads a stream once, from a request on."""
+
+    def __init__(self, api: DefenderApi, model: SourceModel, links: StreamLinks) -> None:
+        self._api = api
+        self._model = model
+        self._links = links
+        self._decoder = PageDecoder(model)
+
+    def pages(self, request: str, number: int) -> Iterator[RawPage]:
+        """Pages from that request, which is the page's of that number; the next is fetched while one is used."""
+        require_own_host(self._links.api_url, request)
+        for fetched in prefetch(lambda stop: self._fetch(request, number, stop)):
+            yield self._to_raw(fetched)
+
+    def _fetch(self, request: str, number: int, stop: Event) -> Iterator[_Fetched]:
+        guard = _Guard(self._model.stream)
+        following: str | None = request
+        while following is not None:
+            request = following
+            guard.see_request(request, number)
+            page, digest, is_missing = self._api.get(
+                request, self._parse, stop, is_missing_ok=self._model is MACHINES and number == 0
+            )
+            guard.see_records(page.records)
+            following = self._links.after(request, number, page.received, page.next_link)
+            yield _Fetched(number, request, page, digest, following, is_missing)
+            number += 1
+
+    def _parse(self, answer: Answer) -> tuple[ParsedPage, str, bool]:
+        digest = hashlib.sha256(answer.body).hexdigest()
+        if answer.status == 404:
+            return ParsedPage(0, [], None, None), digest, True
+        return self._decoder.parse(answer.body), digest, False
+
+    def _to_raw(self, fetched: _Fetched) -> RawPage:
+        page, number = fetched.page, fetched.number
+        warnings = []
+        if fetched.is_missing:
+            warnings.append("Defender answered 404: it knows of no device that reported lately.")
+        if page.unknown_fields:
+            names = ", ".join(page.unknown_fields)
+            warnings.append(f"{self._model.stream}: fields that the data model does not know were kept aside: {names}.")
+        return RawPage(
+            number=number,
+            request=fetched.request,
+            rows=self._decoder.to_rows(page, number),
+            rejects=self._decoder.to_rejects(page, number),
+            received=page.received,
+            sha256=fetched.sha256,
+            next_link=page.next_link,
+            next_request=fetched.next_request,
+            server_count=page.server_count,
+            unknown_fields=page.unknown_fields,
+            warnings=tuple(warnings),
+        )
+
+
+class _Guard:
+    """Notices that a reading does not come to an end.
+
+    Two pages in a row with the same records mean that the server passed over `$skip`. One record alone may come again
+    by chance, when rows are inserted before it while paging, and is believed once more.
+    """
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._requests: set[str] = set()
+        self._last: list[Any] = []
+        self._repeats = 0
+
+    def see_request(self, request: str, number: int) -> None:
+        if request in self._requests:
+            raise self._endless("it links to a page that was read before")
+        if number >= MOST_PAGES:
+            raise self._endless(f"it goes on past {MOST_PAGES:,} pages")
+        self._requests.add(request)
+
+    def see_records(self, records: list[Any]) -> None:
+        self._repeats = self._repeats + 1 if records and records == self._last else 0
+        if self._repeats > (1 if len(records) == 1 else 0):
+            raise self._endless("it gave the same page again")
+        self._last = records
+
+    def _endless(self, why: str) -> FatalError:
+        return FatalError(
+            f"Defender's paging of {PATHS[self._stream]} does not end: {why}.",
+            code="defender.endless-paging",
+            remedy="Run again; if it persists, set a page size on the profile. Nothing was published.",
+        )

@@ -1,0 +1,62 @@
+"""CISA's catalogue of known exploited vulnerabilities.
+
+Source: https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json and its schema.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import msgspec
+import pyarrow as pa
+
+from riskbridge.source.feeds.fetch import broken, normalised_ids
+
+_COLUMNS: dict[str, pa.DataType] = {
+    "cve_id": pa.string(),
+    "kev_added_on": pa.date32(),
+    "kev_due_on": pa.date32(),
+    "is_ransomware": pa.bool_(),
+}
+KEV_SCHEMA = pa.schema(_COLUMNS)
+
+
+class _Entry(msgspec.Struct, rename={"cve_id": "cveID", "added_on": "dateAdded", "due_on": "dueDate"}, gc=False):
+    cve_id: Annotated[str, msgspec.Meta(min_length=1)]
+    added_on: date
+    due_on: date | None = None
+    knownRansomwareCampaignUse: str | None = None  # noqa: N815 - the feed's own name
+
+
+class _Catalogue(msgspec.Struct):
+    vulnerabilities: Annotated[list[_Entry], msgspec.Meta(min_length=1)]
+    count: int | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Catalogue)
+
+
+def parse_kev(body: bytes, location: str) -> pa.Table:
+    """The catalogue as `KEV_SCHEMA`: one row a CVE. `kev_due_on` is null where CISA sets no date.
+
+    Raises:
+        InputError: `feeds.broken`: another file, cut off, fewer entries than it says, a bad or repeated id.
+    """
+    try:
+        catalogue = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise broken(location, f"it is not CISA's KEV catalogue ({error})") from error
+    entries = catalogue.vulnerabilities
+    if catalogue.count is not None and catalogue.count != len(entries):
+        raise broken(location, f"it says it holds {catalogue.count:,} entries and holds {len(entries):,}")
+    rows = pa.Table.from_pydict(
+        {
+            "cve_id": [e.cve_id for e in entries],
+            "kev_added_on": [e.added_on for e in entries],
+            "kev_due_on": [e.due_on for e in entries],
+            "is_ransomware": [(e.knownRansomwareCampaignUse or "").strip().lower() == "known" for e in entries],
+        },
+        schema=KEV_SCHEMA,
+    )
+    return rows.set_column(0, "cve_id", normalised_ids(rows["cve_id"], location))

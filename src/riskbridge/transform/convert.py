@@ -1,0 +1,120 @@
+"""The data types of a map's rows, and what turns a value of one into another without ever failing on a row.
+
+A value that has no equivalent in the other type becomes null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.forms import lower, parse_at
+from riskbridge.model.schema import AT, TEXTS
+from riskbridge.model.source_model import Kind
+
+DataType = Literal["string", "integer", "number", "boolean", "date", "list"]
+"""What a row declares. A `date` is a time in UTC; a `list` is of texts."""
+
+DATA_TYPES: tuple[DataType, ...] = get_args(DataType)
+
+IBIS_TYPE: dict[DataType, str] = {
+    "string": "string",
+    "integer": "int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "date": AT,
+    "list": TEXTS,
+}
+
+TYPE_OF_KIND: dict[Kind, DataType] = {
+    "string": "string",
+    "datetime": "string",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "strings": "list",
+}
+"""The data type of a source field; objects are mapped by their members only."""
+
+EARLIEST = "1900"
+"""Times before this year are a source's stand-in for never (0001-01-01, 1601-01-01) and count as none."""
+
+_WHOLE = r"^[+-]?[0-9]{1,18}$"
+_DECIMAL = r"^[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?$"
+_LARGEST_EXACT = 2**53
+
+
+def tidy(text: ir.StringValue) -> ir.StringValue:
+    """The text without white space at its ends; null when nothing is left.
+
+    Trimming costs an engine more than all else a row needs, so it is kept for the texts that need it: the exclamation
+    mark is the first character after the blank.
+    """
+    begins_well, ends_well = text >= "!", text.substr(-1, 1) >= "!"
+    return ibis.ifelse(begins_well & ends_well, text, text.strip().nullif(""))
+
+
+def is_blank(text: ir.StringValue) -> ir.BooleanValue:
+    """Whether the text is null or nothing but white space; never null."""
+    return ibis.ifelse(text < "!", text.strip() == "", text.isnull())
+
+
+def is_convertible(given: DataType, wanted: DataType) -> bool:
+    """Whether values of one type can become another."""
+    return given == wanted or (given, wanted) in _CONVERSIONS
+
+
+def convert(value: Any, given: DataType, wanted: DataType) -> Any:
+    """The value in another type; null where it has no equivalent. `KeyError` when the types are not convertible."""
+    return value if given == wanted else _CONVERSIONS[given, wanted](value)
+
+
+def to_date(text: ir.StringValue) -> ir.TimestampValue:
+    """An ISO 8601 time or day as a UTC time; null for all else and for times before `EARLIEST`."""
+    moment = ibis.ifelse(text.length() == len("2026-01-31"), text + "T00:00:00", text)
+    return parse_at(ibis.ifelse(text >= EARLIEST, moment, ibis.null("string")))
+
+
+def _number_to_text(number: Any) -> ir.StringValue:
+    is_whole = (number == number.floor()) & (number.abs() < _LARGEST_EXACT)
+    whole = ibis.ifelse(is_whole, number, ibis.null("float64")).cast("int64").cast("string")
+    exact = ibis.ifelse(number.abs() < 1e12, number, ibis.null("float64")).cast("decimal(38, 12)").cast("string")
+    return whole.coalesce(exact.re_replace(r"0+$", ""))
+
+
+def _number_to_whole(number: Any) -> ir.IntegerValue:
+    is_whole = (number == number.floor()) & (number.abs() < _LARGEST_EXACT)
+    return ibis.ifelse(is_whole, number, ibis.null("float64")).cast("int64")
+
+
+def _text_to_whole(text: ir.StringValue) -> ir.IntegerValue:
+    return ibis.ifelse(text.re_search(_WHOLE), text, ibis.null("string")).try_cast("int64")
+
+
+def _text_to_number(text: ir.StringValue) -> ir.FloatingValue:
+    return ibis.ifelse(text.re_search(_DECIMAL), text, ibis.null("string")).try_cast("float64")
+
+
+def _text_to_boolean(text: ir.StringValue) -> ir.BooleanValue:
+    word = lower(text)
+    return ibis.cases((word.isin(["true", "yes", "1"]), True), (word.isin(["false", "no", "0"]), False))
+
+
+def _boolean_to_text(value: Any) -> ir.StringValue:
+    return ibis.cases((value, "true"), (~value, "false"))
+
+
+_CONVERSIONS: dict[tuple[DataType, DataType], Callable[[Any], Any]] = {
+    ("integer", "string"): lambda value: value.cast("string"),
+    ("integer", "number"): lambda value: value.cast("float64"),
+    ("number", "string"): _number_to_text,
+    ("number", "integer"): _number_to_whole,
+    ("boolean", "string"): _boolean_to_text,
+    ("string", "integer"): _text_to_whole,
+    ("string", "number"): _text_to_number,
+    ("string", "boolean"): _text_to_boolean,
+    ("string", "date"): to_date,
+}

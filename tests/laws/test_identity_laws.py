@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskbridge.identity.join import Bounds
+from riskbridge.identity.match import identify
+from riskbridge.identity.naming import name_assets
+from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.model.target import SOURCE_ASSET
+
+RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
+LINK = {"source_asset_id": "string", "asset_id": "string"}
+IDS = "abcdefgh"
+
+descriptions = st.fixed_dictionaries(
+    {
+        "connector_id": st.sampled_from(["one", "two", "three"]),
+        "serial_number": st.sampled_from([None, None, "s1", "s2"]),
+        "entra_device_id": st.sampled_from([None, None, "e1", "e2"]),
+        "asset_name": st.sampled_from([None, "w1", "w1.a.test", "w2", "w2.a.test"]),
+        "mac_addresses": st.lists(st.sampled_from(["00005e000001", "00005e000002", "00005e000003"]), max_size=2),
+        "health_status": st.sampled_from(["Active", "Inactive"]),
+    }
+)
+estates = st.lists(st.dictionaries(st.sampled_from(IDS), descriptions, min_size=2), min_size=5, max_size=20)
+groupings = st.dictionaries(st.sampled_from(IDS), st.sampled_from("vwxyz"), min_size=1)
+
+
+def side_by_side(estates: list[dict[str, dict]]) -> dict[str, dict]:
+    """Many small estates in one, with nothing in common, since one identification of all costs as much as of one."""
+    return {f"{n}-{i}": apart(str(n), row) for n, estate in enumerate(estates) for i, row in estate.items()}
+
+
+def apart(n: str, row: dict) -> dict:
+    changed = {name: row[name] and f"{row[name]}-{n}" for name in ("serial_number", "entra_device_id")}
+    name = row["asset_name"] and f"h{n}{row['asset_name']}"
+    macs = [f"{mac[:6]}{int(n):04x}{mac[-2:]}" for mac in row["mac_addresses"]]
+    return row | changed | {"asset_name": name, "mac_addresses": macs}
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """A function that makes tables of rows, and one that computes a table once."""
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET TimeZone='UTC'")
+
+    def table(rows: list[dict], types: dict[str, str]):
+        columns = {name: [row.get(name) for row in rows] for name in types}
+        name = ibis.util.gen_name("t")
+        return con.create_table(name, pa.table(columns, schema=ibis.schema(types).to_pyarrow()), temp=True)
+
+    def materialise(expression):
+        name = ibis.util.gen_name("step")
+        con.raw_sql(f"CREATE TEMP TABLE {name} AS {ibis.to_sql(expression, dialect='duckdb')}")
+        return con.table(name)
+
+    return table, materialise
+
+
+@pytest.fixture(scope="module")
+def asset_ids(tables):
+    """A function from records and stored links to the asset id of each record."""
+    table, materialise = tables
+    names = table([], {"connector_id": "string", "source_name": "string"})
+
+    def run(records: dict[str, dict], previous: dict[str, str] | None = None) -> dict[str, str]:
+        rows = [{"source_asset_id": i, "external_asset_id": i} | row for i, row in records.items()]
+        links = [{"source_asset_id": i, "asset_id": asset} for i, asset in (previous or {}).items()]
+        bounds = Bounds(max_records_per_asset=5)
+        plan = identify(
+            table(rows, RECORD), table(links, LINK), BUILT_IN_RULES, materialise, bounds, source_names=names
+        )
+        found = plan.links.select("source_asset_id", "asset_id").to_pyarrow().to_pylist()
+        assert len(found) == len(records)
+        return {row["source_asset_id"]: row["asset_id"] for row in found}
+
+    return run
+
+
+@settings(max_examples=4, deadline=None)
+@given(estates=estates, data=st.data())
+def test_the_order_of_rows_and_earlier_runs_do_not_decide_who_belongs_together(asset_ids, estates, data):
+    records = side_by_side(estates)
+    once = asset_ids(records)
+    shuffled = dict(data.draw(st.permutations(list(records.items()))))
+    assert asset_ids(shuffled, once) == once
+
+
+@settings(max_examples=20, deadline=None)
+@given(history=st.lists(groupings, min_size=2, max_size=4))
+def test_through_any_history_an_asset_has_one_id_and_no_other_asset_has_it(tables, history):
+    table, _ = tables
+    ids: dict[str, str] = {}
+    for groups in history:
+        heads = {group: min(i for i, g in groups.items() if g == group) for group in groups.values()}
+        rows = [{"source_asset_id": i, "component": heads[group]} for i, group in groups.items()]
+        links = [{"source_asset_id": i, "asset_id": asset} for i, asset in ids.items()]
+        components = table(rows, {"source_asset_id": "string", "component": "string"})
+        named = name_assets(components, table(links, LINK)).to_pyarrow().to_pylist()
+        ids = {row["source_asset_id"]: row["asset_id"] for row in named}
+        pairs = {(row["component"], row["asset_id"]) for row in named}
+        assert len(pairs) == len({head for head, _ in pairs}) == len({asset for _, asset in pairs})
+        assert ids.keys() == groups.keys()

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from riskbridge.errors import ConfigError
+from riskbridge.source.defender.api import DefenderApi
+from riskbridge.source.defender.doctor import check_connection
+from riskbridge.source.http import HttpClient
+from riskbridge.source.protocol import CheckReport
+from riskbridge.source.retry import RetryPolicy
+
+ROLES = ("Machine.Read.All", "Vulnerability.Read.All")
+
+
+class Issued:
+    """Tokens with those roles."""
+
+    def __init__(self, roles: tuple[str, ...] = ROLES, error: Exception | None = None) -> None:
+        claims = base64.urlsafe_b64encode(json.dumps({"roles": roles}).encode()).rstrip(b"=").decode()
+        self._token, self._error = f"e30.{claims}.c2ln", error
+
+    def token(self) -> str:
+        if self._error is not None:
+            raise self._error
+        return self._token
+
+    def force_refresh(self, refused: str) -> str:  # noqa: ARG002
+        return self._token
+
+
+@pytest.fixture
+def check(make_settings: Callable[..., Any], client: HttpClient, clock: Any) -> Callable[..., CheckReport]:
+    def run(tokens: Issued | None = None, **changes: Any) -> CheckReport:
+        settings, tokens = make_settings(**changes), tokens or Issued()
+        api = DefenderApi(settings, client, tokens, RetryPolicy(), clock)
+        return check_connection(settings, tokens, api, clock)
+
+    return run
+
+
+def told(report: CheckReport) -> list[tuple[str, str]]:
+    return [(item.name, item.code) for item in report.items]
+
+
+def test_a_working_connection_passes_with_one_row_a_stream(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]
+) -> None:
+    server.route = lambda _: reply(body=make_page([]), headers={"Date": "Fri, 20 Nov 2026 12:00:00 GMT"})
+    report = check()
+    assert report.is_ok
+    assert report.roles == ROLES
+    names = ["token", "roles", "machines", "machinesVulnerabilities", "vulnerabilities", "clock"]
+    assert [item.name for item in report.items] == names
+    assert all(path.endswith("?$top=1") for path in server.paths)
+
+
+def test_a_refused_login_ends_the_list(server: Any, check: Callable[..., CheckReport]) -> None:
+    error = ConfigError("The secret is wrong.", code="defender.wrong-secret", remedy="Enter it again.")
+    report = check(Issued(error=error))
+    assert told(report) == [("token", "defender.wrong-secret")]
+    assert (report.items[0].remedy, server.seen) == ("Enter it again.", [])
+
+
+def test_missing_roles_are_named(server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]) -> None:
+    text = "Missing application roles. API required roles: Vulnerability.Read.All, application roles: Machine.Read.All."
+    refused = json.dumps({"error": {"code": "Forbidden", "message": text, "target": "x"}}).encode()
+    server.route = lambda path: reply(403, refused) if "vulnerabilities" in path else reply(body=make_page([]))
+    report = check(Issued(("Machine.Read.All",)))
+    assert told(report)[1:5] == [
+        ("roles", "defender.missing-role"),
+        ("machines", ""),
+        ("machinesVulnerabilities", "defender.missing-role"),
+        ("vulnerabilities", "defender.missing-role"),
+    ]
+    assert all("Vulnerability.Read.All" in item.remedy for item in report.items if not item.is_ok)
+
+
+def test_roles_that_may_write_may_read(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]
+) -> None:
+    server.route = lambda _: reply(body=make_page([]))
+    assert check(Issued(("Machine.ReadWrite.All", "Vulnerability.Read.All"))).is_ok
+
+
+@pytest.mark.parametrize("minutes", [7, -90])
+def test_a_wrong_clock_is_told(
+    server: Any, reply: Any, make_page: Any, clock: Any, *, check: Callable[..., CheckReport], minutes: int
+) -> None:
+    server.route = lambda _: reply(body=make_page([]), headers={"Date": "Fri, 20 Nov 2026 12:00:00 GMT"})
+    clock.at += timedelta(minutes=minutes)
+    (item,) = (i for i in check().items if not i.is_ok)
+    assert (item.name, item.code) == ("clock", "defender.clock-skew")
+    assert f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'}" in item.message
+
+
+def test_a_busy_api_is_a_working_one_and_nothing_waits(
+    server: Any, reply: Any, clock: Any, check: Callable[..., CheckReport]
+) -> None:
+    server.route = lambda _: reply(429, headers={"Retry-After": "30"})
+    assert check().is_ok
+    assert (clock.waits, len(server.seen)) == ([], 3)
+
+
+def test_an_empty_tenant_passes(server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]) -> None:
+    nothing = reply(404, b'{"error":{"code":"NotFound","message":"x"}}')
+    server.route = lambda path: nothing if path.startswith("/api/machines?") else reply(body=make_page([]))
+    assert check().is_ok
+
+
+def test_a_page_in_the_apis_place_does_not_pass(server: Any, reply: Any, check: Callable[..., CheckReport]) -> None:
+    server.route = lambda _: reply(body=b"<html>Sign in</html>")
+    assert {code for _, code in told(check())[2:5]} == {"defender.not-a-page"}
+
+
+def test_an_unreachable_host_points_at_a_proxy_that_only_the_environment_knows(
+    check: Callable[..., CheckReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:8080")
+    item = check(api_url="http://127.0.0.1:9").items[2]
+    assert item.code == "http.unreachable"
+    assert "HTTPS_PROXY is set but not read" in item.remedy
