@@ -153,7 +153,7 @@ def host_of(url: str) -> str:
         return url
 
 
-def _as_ours(url: str, error: Exception, largest_bytes: int) -> RiskbridgeError:  # noqa: PLR0911 - a table
+def _as_ours(url: str, error: Exception, largest_bytes: int) -> RiskbridgeError:
     """The one seam between httpx and the rest: each of its failures as one of ours; the unknown is raised again."""
     host = host_of(url)
     if _is_untrusted(error):

@@ -57,7 +57,8 @@ class DuckDBEngine:
 
     def table(self, name: str) -> ir.Table:
         """A stored table by name."""
-        return self.backend.table(name)
+        found: ir.Table = self.backend.table(name)
+        return found
 
     def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
         """Compute a table expression once and give the temporary table that holds its rows."""
@@ -68,7 +69,8 @@ class DuckDBEngine:
             f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
         )
         self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression)})')
-        return self.backend.table(name)
+        found: ir.Table = self.backend.table(name)
+        return found
 
     def append(self, name: str, expression: ir.Table) -> int:
         """Insert an expression's rows into a table, by column name; gives their number."""
@@ -93,7 +95,8 @@ class DuckDBEngine:
             self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT * FROM arrow_rows')
         finally:
             self.connection.unregister("arrow_rows")
-        return self.backend.table(name)
+        found: ir.Table = self.backend.table(name)
+        return found
 
     def read_parquet(self, files: Sequence[Path], types: Mapping[str, str]) -> ir.Table:
         """The rows of Parquet files as one lazy table; with no file, an empty one of those types."""
@@ -102,7 +105,8 @@ class DuckDBEngine:
         name = f"tmp_parquet_{next(self._numbers)}"
         listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
         self.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')
-        return self.backend.table(name)
+        found: ir.Table = self.backend.table(name)
+        return found
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """The rows of an expression as Arrow."""
