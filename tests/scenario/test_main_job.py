@@ -34,7 +34,7 @@ class Cli:
 
     def __call__(self, *words: str) -> dict[str, Any]:
         """Run a command with --json; gives its object, whatever its exit code, with `exit_code`."""
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(self.words(*words), check=False, capture_output=True, text=True, timeout=120)
         assert done.stdout.strip(), done.stderr
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found | {"exit_code": done.returncode, "stderr": done.stderr}

@@ -71,7 +71,7 @@ def explain_qds(row: Mapping[str, Any], settings: ScoreSettings) -> Explanation:
         settings: Those the score was made with; other weights explain another score.
 
     Raises:
-        InputError: `score.formula`: the row was made by a formula that this release does not know.
+        InputError: `score.unknown-formula`: the row was made by a formula that this release does not know.
     """
     if row["formula"] == SCORE_MAP_FORMULA:
         return _explain_mapped(row)
@@ -90,7 +90,7 @@ def explain_trurisk(row: Mapping[str, Any], settings: ScoreSettings) -> Explanat
     The formula is the row's own, whichever the settings choose today; weights are those of the settings.
 
     Raises:
-        InputError: `score.formula`: the row was made by a formula that this release does not know.
+        InputError: `score.unknown-formula`: the row was made by a formula that this release does not know.
     """
     if row["trurisk_formula"] == "trurisk-1":
         factors = _mean_factors(row, settings.trurisk)
@@ -212,6 +212,6 @@ def _round_half_up(number: float) -> int:
 def _unknown_formula(formula: object) -> InputError:
     return InputError(
         f"This release does not know the formula {formula!r}.",
-        code="score.formula",
+        code="score.unknown-formula",
         remedy="Score again with this release, or read the score with the release that made it.",
     )

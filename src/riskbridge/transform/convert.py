@@ -45,6 +45,7 @@ EARLIEST = "1900"
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?$"
 _LARGEST_EXACT = 2**53
+_LARGEST_DECIMAL = 1e15
 
 
 def tidy(text: ir.StringValue) -> ir.StringValue:
@@ -79,15 +80,14 @@ def to_date(text: ir.StringValue) -> ir.TimestampValue:
 
 
 def _number_to_text(number: Any) -> ir.StringValue:
-    is_whole = (number == number.floor()) & (number.abs() < _LARGEST_EXACT)
-    whole = ibis.ifelse(is_whole, number, ibis.null("float64")).cast("int64").cast("string")
-    exact = ibis.ifelse(number.abs() < 1e12, number, ibis.null("float64")).cast("decimal(38, 12)").cast("string")
-    return whole.coalesce(exact.re_replace(r"0+$", ""))
+    exact = ibis.ifelse(number.abs() < _LARGEST_DECIMAL, number, ibis.null("float64")).cast("decimal(38, 12)")
+    return _number_to_whole(number).cast("string").coalesce(exact.cast("string").re_replace(r"0+$", ""))
 
 
 def _number_to_whole(number: Any) -> ir.IntegerValue:
-    is_whole = (number == number.floor()) & (number.abs() < _LARGEST_EXACT)
-    return ibis.ifelse(is_whole, number, ibis.null("float64")).cast("int64")
+    # Engines raise on the floor of an infinity, so what is too large goes first.
+    bounded = ibis.ifelse(number.abs() < _LARGEST_EXACT, number, ibis.null("float64"))
+    return ibis.ifelse(bounded == bounded.floor(), bounded, ibis.null("float64")).cast("int64")
 
 
 def _text_to_whole(text: ir.StringValue) -> ir.IntegerValue:
