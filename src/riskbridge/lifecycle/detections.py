@@ -160,21 +160,15 @@ def diff_closed(seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: 
         .distinct()
         .mutate(is_kb_wanted=ibis.literal(value=True))
     )
-    rows = missing.left_join(devices, missing.source_asset_id == devices["_device"])
+    rows = missing.left_join(devices, [("source_asset_id", "_device")])
     return _with_reason(rows, versions, wanted, sighting)
 
 
 def _with_reason(rows: ir.Table, versions: ir.Table, wanted: ir.Table, sighting: Sighting) -> ir.Table:
     rows = rows.rename(known_device="_device")
-    rows = rows.left_join(
-        versions,
-        [
-            rows.source_asset_id == versions["_device"],
-            rows.product_vendor == versions["_vendor"],
-            rows.product_name == versions["_product"],
-        ],
-    ).drop("_device", "_vendor", "_product")
-    rows = rows.left_join(wanted, [rows.source_asset_id == wanted["_device"], rows.fixing_kb == wanted["_kb"]])
+    product = [("source_asset_id", "_device"), ("product_vendor", "_vendor"), ("product_name", "_product")]
+    rows = rows.left_join(versions, product).drop("_device", "_vendor", "_product")
+    rows = rows.left_join(wanted, [("source_asset_id", "_device"), ("fixing_kb", "_kb")])
     reason = ibis.cases(
         (rows.known_device.isnull(), "device-removed"),
         (rows.health_status == "Inactive", "device-silent"),

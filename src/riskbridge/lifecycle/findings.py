@@ -49,7 +49,7 @@ def roll_up(detections: ir.Table) -> ir.Table:
         worst_word_any=detections.finding_severity.argmax(detections.severity),
     )
     sums = sums.mutate(speaker=sums.speaker_open.coalesce(sums.speaker_any)).rename(of="finding_id")
-    rows = detections.join(sums, detections.detection_id == sums.speaker)
+    rows = detections.join(sums, [("detection_id", "speaker")])
     is_fixed = rows.open_detections == 0
     return rows.select(
         finding_id=rows.finding_id,
@@ -169,8 +169,8 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
     rows = rows.mutate(detail=detail)
     if closings is not None:
         evidence = closings.group_by(closed_finding="finding_id").agg(evidence=closings.evidence.min())
-        rows = rows.left_join(evidence, [rows.finding_id == evidence.closed_finding, rows.change == "fixed"])
-        rows = rows.mutate(detail=rows.evidence.coalesce(rows.detail))
+        rows = rows.left_join(evidence, [("finding_id", "closed_finding")])
+        rows = rows.mutate(detail=ibis.ifelse(rows.change == "fixed", rows.evidence, rows.detail))
     return rows.select(
         event_id=hash_id(str(run), rows.change, rows.finding_id),
         at=ibis.literal(observed_at, _AT),

@@ -1,4 +1,4 @@
-"""What a run changes: links, assets, detections, findings, scores and events, computed from what it read and what is stored."""
+"""What a run changes: links, assets, detections, findings, scores, events; from what it read and what is stored."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Reconciliation:
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
         rows = devices.records
         self._devices = rows
-        fresh = rows.anti_join(stored, [rows.source_asset_id == stored.source_asset_id, _same_content(rows, stored)])
+        fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
             stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
@@ -87,7 +87,10 @@ class Reconciliation:
             source_names=names,
         )
         links = engine.materialise(plan.links, "links")
-        same = [links[n].identical_to(old_links[n]) for n in ("source_asset_id", "asset_id", "rule", "matched_on")]
+        same = [
+            links[n].identical_to(old_links[n])
+            for n in ("source_asset_id", "asset_id", "rule", "matched_on", "rejected")
+        ]
         self.changes.versions[ASSET_LINK.name] = engine.materialise(links.anti_join(old_links, same), "link_versions")
         keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
         self._links = engine.materialise(
@@ -159,7 +162,9 @@ class Reconciliation:
         everywhere = versions.select(cve_id=versions.cve_id).union(stored.select("cve_id"))
         known = everywhere.filter(everywhere.cve_id.notnull()).distinct()
         if catalogue is None:
-            catalogue = stored.filter(stored.sources.contains("defender")).select(*CVE_DRAFT.names)
+            told = stored.filter(stored.sources.contains("defender"))
+            own = ibis.ifelse(told.epss_source == "defender", told.epss, ibis.null("float64"))
+            catalogue = told.mutate(epss=own).select(*CVE_DRAFT.names)
         facts = combine(catalogue, feeds.kev, feeds.epss, known)
         self.changes.contents[CVE.name] = self.engine.materialise(facts, "cve")
         self.counts["cves"] = self.engine.scalar(known.count())
@@ -287,10 +292,6 @@ def _known(table: ir.Table | None) -> ir.Table:
     if table is None:
         raise RuntimeError("the phases of a reconciliation run in order: identify comes first")
     return table
-
-
-def _same_content(rows: ir.Table, stored: ir.Table) -> ir.BooleanValue:
-    return rows.content_hash == stored.content_hash
 
 
 def _same(rows: ir.Table, stored: ir.Table, columns: list[str]) -> ir.BooleanValue:
