@@ -110,7 +110,8 @@ class DuckDBEngine:
 
     def rows(self, expression: ir.Table) -> pa.Table:
         """The rows of an expression as Arrow."""
-        return self.execute(self.sql(expression)).to_arrow_table()
+        found: pa.Table = self.execute(self.sql(expression)).to_arrow_table()
+        return found
 
     def records(self, expression: ir.Table) -> list[dict[str, Any]]:
         """The rows of a small expression as dictionaries."""

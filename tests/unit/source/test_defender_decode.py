@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import ibis
@@ -16,7 +17,7 @@ from riskbridge.model.source_model import (
     SourceModel,
 )
 from riskbridge.model.target import REJECT
-from riskbridge.source.defender.columns import positions, texts
+from riskbridge.source.arrays import dates, positions, texts
 from riskbridge.source.defender.decode import PageDecoder
 from riskbridge.source.defender.shapes import REJECT_SCHEMA, staged_schema
 
@@ -294,6 +295,11 @@ def test_texts_become_an_array_of_the_same_values(values: list[str | None]) -> N
     made = texts(values)
     made.validate(full=True)
     assert (made.type, made.to_pylist()) == (pa.string(), values)
+
+
+def test_dates_become_an_array_of_the_same_days() -> None:
+    days = [date(2026, 11, 20), None, date(1969, 12, 31), date(1970, 1, 1)]
+    assert dates(days).to_pylist() == days
 
 
 def test_positions_count_from_nought() -> None:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from riskbridge.errors import RetryableError
 from riskbridge.model.source_model import SourceModel
-from riskbridge.source.defender.columns import positions, same_number, texts, to_column, whole_numbers
+from riskbridge.source.arrays import positions, same_number, texts, whole_numbers
+from riskbridge.source.defender.columns import to_column
 from riskbridge.source.defender.mend import LONGEST_RAW, FaultyRecordError, RecordMender
 from riskbridge.source.defender.shapes import REJECT_SCHEMA, page_type, record_type, staged_schema
 

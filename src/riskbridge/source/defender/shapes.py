@@ -43,9 +43,13 @@ def staged_schema(model: SourceModel) -> pa.Schema:
 def arrow_type(field: Field) -> pa.DataType:
     """The Arrow type of a field's column."""
     if field.children:
-        struct = pa.struct([(c.name, arrow_type(c)) for c in field.children])
-        return pa.list_(struct) if field.kind == "objects" else struct
+        return pa.list_(struct_type(field)) if field.kind == "objects" else struct_type(field)
     return _ARROW[field.kind]
+
+
+def struct_type(field: Field) -> pa.DataType:
+    """The Arrow type of an object, or of one of several."""
+    return pa.struct([(c.name, arrow_type(c)) for c in field.children])
 
 
 def page_type(record: Any) -> type[msgspec.Struct]:

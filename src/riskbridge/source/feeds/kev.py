@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import pyarrow as pa
 
+from riskbridge.source.arrays import booleans, dates, texts
 from riskbridge.source.feeds.fetch import broken, normalised_ids
 
 _COLUMNS: dict[str, pa.DataType] = {
@@ -50,13 +51,11 @@ def parse_kev(body: bytes, location: str) -> pa.Table:
     entries = catalogue.vulnerabilities
     if catalogue.count is not None and catalogue.count != len(entries):
         raise broken(location, f"it says it holds {catalogue.count:,} entries and holds {len(entries):,}")
-    rows = pa.Table.from_pydict(
-        {
-            "cve_id": [e.cve_id for e in entries],
-            "kev_added_on": [e.added_on for e in entries],
-            "kev_due_on": [e.due_on for e in entries],
-            "is_ransomware": [(e.knownRansomwareCampaignUse or "").strip().lower() == "known" for e in entries],
-        },
-        schema=KEV_SCHEMA,
-    )
+    columns = [
+        texts([e.cve_id for e in entries]),
+        dates([e.added_on for e in entries]),
+        dates([e.due_on for e in entries]),
+        booleans([(e.knownRansomwareCampaignUse or "").strip().lower() == "known" for e in entries]),
+    ]
+    rows = pa.Table.from_arrays(columns, schema=KEV_SCHEMA)
     return rows.set_column(0, "cve_id", normalised_ids(rows["cve_id"], location))
