@@ -65,7 +65,11 @@ def _require_share(values: pa.ChunkedArray[Any], name: str, location: str) -> No
     problem: InputError | None = None
     if values.null_count:
         problem = broken(location, f"a row has no {name}")
-    elif not pc.all(pc.and_(pc.greater_equal(values, pa.scalar(0.0)), pc.less_equal(values, pa.scalar(1.0)))).as_py():
+    elif not pc.all(pc.is_finite(values)).as_py() or not _is_share(pc.min_max(values).as_py()):
         problem = broken(location, f"a value of {name} is not between 0 and 1")
     if problem is not None:
         raise problem
+
+
+def _is_share(bounds: Any) -> bool:
+    return bool(bounds["min"] >= 0 and bounds["max"] <= 1)

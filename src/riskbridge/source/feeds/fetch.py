@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,15 @@ def normalised_ids(ids: pa.ChunkedArray[Any], location: str) -> pa.ChunkedArray[
         InputError: `feeds.broken`: one is no CVE id, or comes twice.
     """
     found = pc.utf8_upper(pc.utf8_trim_whitespace(ids))
-    is_cve: Any = pc.fill_null(pc.match_substring_regex(found, _CVE), pa.scalar(value=False))
+    is_cve: Any = pc.match_substring_regex(found, _CVE)
+    if found.null_count:
+        raise broken(location, "a row has no CVE id")
     if not pc.all(is_cve).as_py():
         odd = found.filter(pc.invert(is_cve))[0].as_py()
         raise broken(location, f"'{str(odd)[:80]}' is no CVE id")
-    counts = pc.value_counts(found)
-    twice = counts.filter(pc.greater(counts.field("counts"), pa.scalar(1)))
-    if len(twice):
-        raise broken(location, f"{twice.field('values')[0].as_py()} is in it twice")
+    if len(found.unique()) != len(found):
+        (twice, _), *_ = Counter(found.to_pylist()).most_common(1)
+        raise broken(location, f"{twice} is in it twice")
     return found
 
 
