@@ -91,7 +91,7 @@ def rows_of(home: Path) -> dict[str, list[str]]:
         for table in FACTS:
             names = [r[0] for r in connection.execute(f"DESCRIBE {table}").fetchall()]
             kept = [n for n in names if n not in ("first_found_at", "at", "closed_at", "last_found_at", "fixed_at")]
-            rows = connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall()
+            rows = connection.execute(f"SELECT {', '.join(kept)} FROM {table}").to_arrow_table().to_pylist()
             found[table] = sorted(map(repr, rows))
     return found
 

@@ -162,12 +162,13 @@ async def _serve_both(
 
 
 def _announce(line: str, ready_file: Path | None) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    # The file first: who reads the line may count on it.
     if ready_file is not None:
         temporary = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
         temporary.write_text(line + "\n", encoding="utf-8")
         temporary.replace(ready_file)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _listen(port: int) -> socket.socket:
