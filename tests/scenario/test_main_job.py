@@ -17,7 +17,7 @@ import pytest
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FACTS = ("source_asset", "asset_link", "asset", "detection", "finding", "event", "cve", "cve_score", "run_reject")
 PHASES = ("machines", "map", "identify", "findings", "catalogue", "lifecycle", "score", "publish")
