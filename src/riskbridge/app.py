@@ -458,13 +458,13 @@ def require_passed(report: CheckReport) -> None:
     """Raise the first failed item of a connection test as the reason not to save.
 
     Raises:
-        ConfigError: `connector.test-failed`.
+        ConfigError: With the item's own code, such as `defender.unknown-app`.
     """
     for item in report.items:
         if not item.is_ok:
             raise ConfigError(
                 f"The connection test failed at {item.name}: {item.message}",
-                code="connector.test-failed",
+                code=item.code,
                 remedy=item.remedy,
             )
 

@@ -186,8 +186,7 @@ def test_a_connector_that_fails_its_test_is_not_saved(
 ) -> None:
     cli = Cli(tmp_path / "home")
     refused = cli.add(simulator, *change.get("more", ()), secret=change.get("secret"))
-    assert refused["exit_code"] == 3
-    assert code.rsplit(".", 1)[1].split("-", maxsplit=1)[0] in json.dumps(refused["error"]).lower()
+    assert (refused["error"]["code"], refused["exit_code"]) == (code, 3)
     assert cli("connector", "list")["count"] == 0
     assert simulator.client_secret not in json.dumps(refused)
 
@@ -203,6 +202,20 @@ def test_records_that_break_the_contract_become_rejects_with_reasons(
     reasons = {r["reason"] for r in cli("rejects", "--limit", "100")["rows"]}
     assert record["outcome"] == "succeeded"
     assert {"identity-missing", "field-mistyped", "device-unknown"} <= reasons
+
+
+def test_rows_that_cannot_be_read_any_more_close_nothing(own_simulator: RunningSimulator, tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "home")
+    cli.add(own_simulator)
+    cli("run", "tenant")
+    own_simulator.control("faults", {"kind": "bad-records", "path": "machinesVulnerabilities", "times": 1})
+    doubtful = cli("run", "tenant")
+    assert doubtful["outcome"] == "partial"
+    assert "could not be used" in " ".join(doubtful["warnings"])
+    assert doubtful["counts"].get("detections_closed", 0) == 0
+    again = cli("run", "tenant")
+    assert (again["outcome"], again["counts"].get("detections_closed", 0)) == ("succeeded", 0)
+    assert cli("findings", "finding.status:FIXED")["count"] == 0
 
 
 @pytest.mark.parametrize("kind", ["truncate-page", "not-json", "html-502", "server-500"])

@@ -28,10 +28,17 @@ SEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """Materialised records with their keys, and the rows that were refused on the way."""
+    """Materialised records with their keys, and the rows that were refused on the way.
+
+    Attributes:
+        records: One row a key.
+        rejects: The others.
+        moved: Records that came on more than one page.
+    """
 
     records: ir.Table
     rejects: list[ir.Table]
+    moved: int = 0
 
 
 def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Keyed:
@@ -101,7 +108,7 @@ class SightingsBuilder:
         once = _once(
             self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
         )
-        return Keyed(once.records, [*self._rejects, *once.rejects])
+        return Keyed(once.records, [*self._rejects, *once.rejects], once.moved)
 
     def _keyed(self, drafts: ir.Table) -> ir.Table:
         joined = drafts.join(self._links, "external_asset_id")
@@ -129,7 +136,8 @@ def _once(engine: DuckDBEngine, rows: ir.Table, repeated: ir.Table, key: str, st
     detail = ibis.literal("the record came more than once; the first was taken: ") + others[external_id]
     kept = engine.materialise(rows.anti_join(repeated, key).union(first.select(*rows.columns)), "once")
     refused = engine.materialise(_rejects(others, stream, "duplicate-row", detail, others[external_id]), "rejects")
-    return Keyed(kept, [refused])
+    pages = some.group_by(key).agg(pages=some.raw_page.nunique())
+    return Keyed(kept, [refused], engine.scalar((pages.pages > 1).sum()))
 
 
 def _rejects(rows: ir.Table, stream: str, reason: str, detail: ir.StringValue, raw: ir.StringValue) -> ir.Table:

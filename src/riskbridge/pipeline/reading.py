@@ -44,6 +44,7 @@ class Reading:
         progress: Told of every page.
         counts: Rows by phase.
         warnings: Sentences.
+        doubts: Why what was not seen may be there all the same, in sentences.
     """
 
     engine: DuckDBEngine
@@ -55,6 +56,7 @@ class Reading:
     progress: Progress
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def read_devices(self) -> None:
         """Devices are read whole, then identified: findings need the assets they belong to."""
@@ -75,7 +77,13 @@ class Reading:
             stream = self._read(Phase.FINDINGS, model, batches.take)
             batches.finish(stream)
         self._take_rejects(stream)
-        return builder.finish()
+        keyed = builder.finish()
+        if keyed.moved and stream.reconciliation().server_count is None:
+            self.doubts.append(
+                f"{keyed.moved:,} rows of {model.stream} came on two pages: the list moved while it was read, so others "
+                "may have been passed over."
+            )
+        return keyed
 
     def read_catalogue(self) -> ir.Table | None:
         """The CVE catalogue; None when the source gave none."""
@@ -95,6 +103,9 @@ class Reading:
                 is_staged(stream)
             stream.close()
         self.counts[f"rows_{phase}"] = stream.received
+        if not stream.is_complete:
+            why = "; ".join(stream.closing()["reconciliation"]["reasons"])
+            self.doubts.append(f"{model.stream} was not read completely: {why}.")
         if stream.unknown_fields:
             names = ", ".join(stream.unknown_fields[:10])
             self.warnings.append(f"{model.stream} has fields that the data model does not know: {names}.")

@@ -17,7 +17,7 @@ from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
-from riskbridge.model.target import ASSET, ASSET_LINK, CVE, CVE_DRAFT, DETECTION, EVENT, FINDING, SOURCE_ASSET
+from riskbridge.model.target import ASSET, ASSET_LINK, CVE, CVE_DRAFT, DETECTION, EVENT, FINDING, RUN, RUN_REJECT, SOURCE_ASSET
 from riskbridge.pipeline.mapping import Keyed, SightingsBuilder
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
@@ -27,6 +27,7 @@ from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
 
 DEFAULT_ACS = 2
+HIDING_NOTHING = ("device-unknown", "duplicate-row")
 _AT = "timestamp('UTC', 6)"
 
 
@@ -115,6 +116,21 @@ class Reconciliation:
         """How many detections of the connector are stored as open."""
         current = self._current_detections()
         return int(self.engine.scalar((current.state == "open").sum().fill_null(0)))
+
+    def newly_unreadable(self) -> int:
+        """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
+
+        Rows of unknown devices and repetitions hide nothing that is stored.
+        """
+        run, rejects = self.warehouse.table(RUN), self.warehouse.table(RUN_REJECT)
+        complete = run.filter((run.connector_id == self.connector_id) & run.is_complete).run.max().as_scalar()
+        columns = ("stream", "reason", "raw")
+        before = rejects.filter(rejects.run == complete).select(*columns).fill_null({"raw": ""})
+        unseen = 0
+        for rows in self.changes.rejects:
+            hiding = rows.filter(rows.reason.notin(HIDING_NOTHING)).select(*columns).fill_null({"raw": ""})
+            unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
+        return unseen
 
     def diff(self, seen: ir.Table, *, may_close: bool) -> ir.Table:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""

@@ -124,7 +124,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     seen = work.sight(reading.read_findings())
     catalogue = reading.read_catalogue()
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
-    may_close = _may_close(plan, parts, work, report)
+    may_close = _may_close(plan, parts, work, report, reading.doubts)
     versions = work.diff(seen, may_close=may_close)
     progress.end(Phase.LIFECYCLE)
     progress.begin(Phase.SCORE, expected_rows=None)
@@ -152,11 +152,19 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     return report
 
 
-def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport) -> bool:
-    """Whether what this run did not see may close: the scope is the last one's, and the drop is believable."""
+def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport, doubts: list[str]) -> bool:
+    """Whether what this run did not see may close: all was read, in the last run's scope, and the drop is believable."""
     if plan.retain_missing:
         return False
     last = parts.warehouse.last_scope(plan.connector_id)
+    unreadable = work.newly_unreadable() if last is not None else 0
+    if unreadable:
+        doubts = [*doubts, f"{unreadable:,} rows that the last complete run did not have could not be used."]
+    if doubts and not plan.is_drop_accepted:
+        held = "Nothing was closed for being absent; a complete run will, or this one with --accept-drop."
+        report.warnings += [*doubts, held]
+        report.outcome = RunOutcome.PARTIAL
+        return False
     if last is not None and last != _scope_hash(plan):
         report.warnings.append(
             "The filters differ from the last run's, so nothing was closed for being absent this time."
