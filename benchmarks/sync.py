@@ -3,7 +3,7 @@
 `make bench` runs it. Every program reads the same pages, over HTTP, from another process on this machine, each in a
 fresh process of its own, one after the other; nothing leaves loopback. Programs differ in what they do with the rows:
 the bare limit and dlt only put them into a table, riskbridge maps, identifies, follows, enriches, scores and publishes
-them. Its seconds are those of the whole command, the start of Python included; theirs begin after their imports.
+them. Every program's seconds are those of its whole process, the start of Python and its imports included.
 """
 
 import argparse
@@ -162,7 +162,7 @@ def has_dlt(console: Console) -> bool:
 
 
 def measure_loader(program: str, options: argparse.Namespace, tenant: Tenant) -> Result:
-    """The bare limit or dlt: a script of ours that prints its own seconds and rows."""
+    """The bare limit or dlt: a script of ours that prints how many rows it holds in the end."""
     folder = tenant.folder / program
     folder.mkdir()
     command, rows = {
@@ -173,7 +173,7 @@ def measure_loader(program: str, options: argparse.Namespace, tenant: Tenant) ->
     measured = run_measured([str(HERE / command[0]), *command[1:]], environment=tenant.environment)
     said = json.loads(measured.output.splitlines()[-1])
     require(program, "rows", said["rows"], rows)
-    return Result(program, rows, said["seconds"], measured.peak_mib)
+    return Result(program, rows, measured.seconds, measured.peak_mib)
 
 
 def measure_riskbridge(options: argparse.Namespace, tenant: Tenant) -> Iterator[Result]:

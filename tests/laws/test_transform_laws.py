@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, Field
 from riskbridge.model.target import REJECT
-from riskbridge.transform.compile import apply
+from riskbridge.transform.compile import apply, apply_by_kind
 from riskbridge.transform.spec import load_map
 
 texts = st.one_of(
@@ -82,3 +82,18 @@ def test_every_raw_row_becomes_one_draft_or_one_reject(run, data):
         kept = [*drafts["raw_row"].to_pylist(), *rejects["row"].to_pylist()]
         assert sorted(kept) == list(range(len(rows)))
     assert [c.name for c in target.columns if not c.nullable and drafts[c.name].null_count] == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=rows_of(MACHINES_VULNERABILITIES))
+def test_a_map_applied_by_kind_gives_the_same_drafts(rows):
+    stream = load_map("defender").stream(MACHINES_VULNERABILITIES.name)
+    types = stream.source.staged_types
+    con = ibis.duckdb.connect()
+    filled = [{n: row.get(n) for n in types} | {"page": 0, "row": place} for place, row in enumerate([*rows, *rows])]
+    raw = con.create_table("raw", pa.Table.from_pylist(filled, schema=ibis.schema(types).to_pyarrow()))
+    by_kind = apply_by_kind(stream, raw, lambda t: con.create_table(ibis.util.gen_name("t"), t), first_kind=7)
+    whole = by_kind.rows.join(by_kind.kinds, "kind").select(*stream.target.names).order_by("raw_row")
+    expected = con.to_pyarrow(apply(stream, raw).drafts.order_by("raw_row")).to_pylist()
+    assert con.to_pyarrow(whole).to_pylist() == expected
+    assert all(kind >= 7 for kind in con.to_pyarrow(by_kind.kinds.kind).to_pylist())

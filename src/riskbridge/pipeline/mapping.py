@@ -13,14 +13,12 @@ from riskbridge.forms import hash_id
 from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
 from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.transform.compile import Mapped, apply
+from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind
 from riskbridge.transform.spec import StreamMap
 
+IDS = ("detection_id", "finding_id", "asset_id", "source_asset_id")
 SEEN = (
-    "detection_id",
-    "finding_id",
-    "asset_id",
-    "source_asset_id",
+    *IDS,
     "connector_id",
     *(n for n in DETECTION_DRAFT.names if n not in ("external_asset_id", "raw_page", "raw_row")),
 )
@@ -28,7 +26,7 @@ SEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """Materialised records with their keys, and the rows that were refused on the way.
+    """Records with their keys, and the rows that were refused on the way.
 
     Attributes:
         records: One row a key.
@@ -84,36 +82,54 @@ class SightingsBuilder:
         self._types = staged_types
         self._links = links
         self._connector_id = connector_id
-        types = {n: DETECTION.column(n).type for n in SEEN} | {"raw_page": "int64", "raw_row": "int64"}
-        self._rows = engine.materialise(engine.empty(types), "sightings")
+        own = [n for n in stream.own_columns if n in SEEN]
+        keys = {n: DETECTION.column(n).type for n in (*IDS, *own)}
+        shared = {n: DETECTION.column(n).type for n in SEEN if n not in (*keys, "connector_id")}
+        numbers = dict.fromkeys(("kind", "raw_page", "raw_row"), "int64")
+        self._rows = engine.materialise(engine.empty(keys | numbers), "sightings")
+        self._kinds = engine.materialise(engine.empty({"kind": "int64"} | shared), "kinds")
+        self._kind_count = 0
         self._rejects: list[ir.Table] = []
 
     def add(self, files: Sequence[Path], number_of_rows: int) -> None:
         """Map and key the rows of some files; what cannot be used is looked for only when some row is missing."""
-        mapped = apply(self._stream, self._engine.read_parquet(files, self._types))
-        taken = self._engine.append(self._rows.get_name(), self._keyed(mapped.drafts))
+        engine, raw = self._engine, self._engine.read_parquet(files, self._types)
+        made: list[ir.Table] = []
+
+        def materialise(expression: ir.Table) -> ir.Table:
+            made.append(engine.materialise(expression, "kinds_of_batch"))
+            return made[-1]
+
+        drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kind_count)
+        taken = engine.append(self._rows.get_name(), self._keyed(drafts))
+        self._kind_count += engine.append(self._kinds.get_name(), drafts.kinds.select(*self._kinds.columns))
+        engine.drop(*made)
         if taken != number_of_rows:
-            self._rejects += [self._engine.materialise(r, "rejects") for r in self._refused(mapped)]
+            self._rejects += [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, raw))]
 
     def finish(self) -> Keyed:
         """Every sighting once, and the rejects: rows without identity, of unknown devices, and repetitions."""
         # A detection belongs to one finding, so a finding that comes once has no repeated detection.
         shared = self._engine.materialise(_more_than_once(self._rows, "finding_id"), "shared")
         if self._engine.scalar(shared.count()) == 0:
-            return Keyed(self._rows, self._rejects)
+            return Keyed(self._whole(self._rows), self._rejects)
         suspects = self._rows.semi_join(shared, "finding_id")
         repeated = self._engine.materialise(_more_than_once(suspects, "detection_id"), "repeated")
         if self._engine.scalar(repeated.count()) == 0:
-            return Keyed(self._rows, self._rejects)
+            return Keyed(self._whole(self._rows), self._rejects)
         once = _once(
             self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
         )
-        return Keyed(once.records, [*self._rejects, *once.rejects], once.moved)
+        return Keyed(self._whole(once.records), [*self._rejects, *once.rejects], once.moved)
 
-    def _keyed(self, drafts: ir.Table) -> ir.Table:
-        joined = drafts.join(self._links, "external_asset_id")
-        joined = joined.mutate(connector_id=ibis.literal(self._connector_id), finding_id=finding_id(joined))
-        return joined.mutate(detection_id=detection_id(joined)).select(*SEEN, "raw_page", "raw_row")
+    def _keyed(self, drafts: ByKind) -> ir.Table:
+        joined = drafts.rows.join(drafts.kinds, "kind").join(self._links, "external_asset_id")
+        joined = joined.mutate(finding_id=finding_id(joined), detection_id=detection_id(joined))
+        return joined.select(*self._rows.columns)
+
+    def _whole(self, rows: ir.Table) -> ir.Table:
+        joined = rows.join(self._kinds, "kind")
+        return joined.mutate(connector_id=ibis.literal(self._connector_id)).select(*SEEN, "raw_page", "raw_row")
 
     def _refused(self, mapped: Mapped) -> list[ir.Table]:
         strangers = mapped.drafts.anti_join(self._links, "external_asset_id")

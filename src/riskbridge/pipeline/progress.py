@@ -21,7 +21,10 @@ class Phase(StrEnum):
 
 
 class Progress(Protocol):
-    """Told of each phase as it begins, advances and ends. Called from the thread that runs the pipeline."""
+    """Told of each phase as it begins, advances and ends.
+
+    Devices are mapped and identified in a second thread while findings are read, so calls may come from two threads.
+    """
 
     def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
         """A phase has begun; `expected_rows` is None where nobody can know."""

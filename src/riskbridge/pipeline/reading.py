@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import ibis.expr.types as ir
 
@@ -58,24 +58,13 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
-    def read_devices(self) -> None:
-        """Devices are read whole, then identified: findings need the assets they belong to."""
-        stream = self._read(Phase.MACHINES, MACHINES)
-        self.progress.begin(Phase.MAP, expected_rows=stream.received)
-        devices = key_devices(self.engine, self._mapped(MACHINES, stream), self.work.connector_id)
-        self.progress.end(Phase.MAP)
-        self.progress.begin(Phase.IDENTIFY, expected_rows=None)
-        self.work.identify(devices)
-        self.progress.end(Phase.IDENTIFY)
-
     def read_findings(self) -> Keyed:
-        """Findings are mapped and keyed some files at a time, while pages still arrive."""
-        model = MACHINES_VULNERABILITIES
-        builder = self.work.begin_sightings(self.transform_map.stream(model.name), model.staged_types)
+        """Devices first, whole; then findings, while a second thread identifies the devices and maps what arrives."""
+        devices, model = self._read(Phase.MACHINES, MACHINES), MACHINES_VULNERABILITIES
         with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper:
-            batches = _Batches(mapper, builder)
+            batches = _Batches(mapper, mapper.submit(self._identify, devices))
             stream = self._read(Phase.FINDINGS, model, batches.take)
-            batches.finish(stream)
+            builder = batches.finish(stream)
         self._take_rejects(stream)
         keyed = builder.finish()
         if keyed.moved and stream.reconciliation().server_count is None:
@@ -89,6 +78,17 @@ class Reading:
         """The CVE catalogue; None when the source gave none."""
         stream = self._read(Phase.CATALOGUE, VULNERABILITIES)
         return self._mapped(VULNERABILITIES, stream) if stream.received else None
+
+    def _identify(self, stream: StagedStream) -> SightingsBuilder:
+        """Findings need the assets they belong to, so this comes before any of them is mapped."""
+        self.progress.begin(Phase.MAP, expected_rows=stream.received)
+        devices = key_devices(self.engine, self._mapped(MACHINES, stream), self.work.connector_id)
+        self.progress.end(Phase.MAP)
+        self.progress.begin(Phase.IDENTIFY, expected_rows=None)
+        self.work.identify(devices)
+        self.progress.end(Phase.IDENTIFY)
+        model = MACHINES_VULNERABILITIES
+        return self.work.begin_sightings(self.transform_map.stream(model.name), model.staged_types)
 
     def _read(
         self, phase: Phase, model: SourceModel, is_staged: Callable[[StagedStream], None] = lambda _: None
@@ -126,34 +126,29 @@ class Reading:
 
 
 class _Batches:
-    """Hands staged files to the builder, several at a time, in another thread."""
+    """Hands staged files to the builder, several at a time, in the one other thread, once that thread has made it."""
 
-    def __init__(self, mapper: ThreadPoolExecutor, builder: SightingsBuilder) -> None:
+    def __init__(self, mapper: ThreadPoolExecutor, builder: Future[SightingsBuilder]) -> None:
         self._mapper = mapper
         self._builder = builder
         self._taken = 0
-        self._pending: Future[None] | None = None
+        self._pending: Future[Any] = builder
 
     def take(self, stream: StagedStream) -> None:
         """Map what is staged and not yet taken, once it is enough and the former batch is done."""
-        is_idle = self._pending is None or self._pending.done()
-        if is_idle and len(stream.manifest()) - self._taken >= PAGES_A_BATCH:
+        if self._pending.done() and len(stream.manifest()) - self._taken >= PAGES_A_BATCH:
             self._submit(stream)
 
-    def finish(self, stream: StagedStream) -> None:
-        """Map the rest, and wait for it."""
+    def finish(self, stream: StagedStream) -> SightingsBuilder:
+        """Map the rest, wait for it, and give the builder."""
         self._submit(stream)
-        self._settle()
+        self._pending.result()
+        return self._builder.result()
 
     def _submit(self, stream: StagedStream) -> None:
-        self._settle()
+        self._pending.result()
         lines = stream.manifest()[self._taken :]
         self._taken += len(lines)
         files = stream.parquet_files(lines)
         if files:
-            self._pending = self._mapper.submit(self._builder.add, files, sum(line.rows for line in lines))
-
-    def _settle(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
+            self._pending = self._mapper.submit(self._builder.result().add, files, sum(line.rows for line in lines))

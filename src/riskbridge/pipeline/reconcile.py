@@ -17,7 +17,18 @@ from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
-from riskbridge.model.target import ASSET, ASSET_LINK, CVE, CVE_DRAFT, DETECTION, EVENT, FINDING, RUN, RUN_REJECT, SOURCE_ASSET
+from riskbridge.model.target import (
+    ASSET,
+    ASSET_LINK,
+    CVE,
+    CVE_DRAFT,
+    DETECTION,
+    EVENT,
+    FINDING,
+    RUN,
+    RUN_REJECT,
+    SOURCE_ASSET,
+)
 from riskbridge.pipeline.mapping import Keyed, SightingsBuilder
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
@@ -141,6 +152,7 @@ class Reconciliation:
         if engine.scalar(current.count()) == 0:
             versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
         else:
+            seen = engine.materialise(seen, "seen")
             parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
             if may_close:
                 parts.append(diff_closed(seen, current, _known(self._devices), self.sighting))
@@ -270,7 +282,12 @@ class Reconciliation:
         columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]
         scored = engine.materialise(assets.join(scores, "asset_id").select(*columns), "asset_scored")
         stored = self.warehouse.current(ASSET)
-        fresh = engine.materialise(scored.anti_join(stored, [_same(scored, stored, columns)]), "asset")
+        has_stored = engine.scalar(stored.count()) > 0
+        fresh = (
+            engine.materialise(scored.anti_join(stored, [_same(scored, stored, columns)]), "asset")
+            if has_stored
+            else scored
+        )
         self.changes.versions[ASSET.name] = fresh
         self.changes.withdrawn[ASSET.name] = engine.materialise(
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"

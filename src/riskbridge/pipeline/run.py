@@ -17,7 +17,7 @@ from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.connector import RunOutcome
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
-from riskbridge.model.target import RUN
+from riskbridge.model.target import EVENT, RUN
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Feeds, Reconciliation
@@ -120,7 +120,6 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         counts=report.counts,
         warnings=report.warnings,
     )
-    reading.read_devices()
     seen = work.sight(reading.read_findings())
     catalogue = reading.read_catalogue()
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
@@ -199,8 +198,8 @@ def _previous_at(parts: Parts, connector_id: str) -> datetime | None:
 
 
 def _count_events(parts: Parts, run: int) -> int:
-    found = parts.engine.execute('SELECT count(*) FROM event WHERE "run" = ?', [run]).fetchone()
-    return int(found[0]) if found else 0
+    events = parts.warehouse.table(EVENT)
+    return int(parts.engine.scalar(events.filter(events.run == run).count()))
 
 
 def _published_counts(parts: Parts, run: int) -> dict[str, int]:

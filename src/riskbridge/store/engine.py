@@ -126,10 +126,14 @@ class DuckDBEngine:
         """The engine's SQL for an expression."""
         return str(ibis.to_sql(expression, dialect="duckdb"))
 
-    def execute(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
-        """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so."""
+    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so.
+
+        It takes no parameters: to bind them DuckDB loads pandas, which takes longer than most commands. Values travel
+        in expressions.
+        """
         try:
-            return self.connection.execute(sql, parameters)
+            return self.connection.execute(sql)
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             raise _cannot_run(self.path, error) from error
 

@@ -64,6 +64,11 @@ class StreamMap:
         others = (r for r in self.rows if not r.is_identifier and not self.target.column(r.column).nullable)
         return (*identifiers, *(r for r in others if r.sources))
 
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """Target columns that tell one row from another, fed by the identifier rows."""
+        return tuple(r.column for r in self.rows if r.is_identifier)
+
 
 @dataclass(frozen=True, slots=True)
 class TransformMap:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
@@ -102,15 +104,15 @@ class Warehouse:
 
     def find_run(self, run_id: str) -> int | None:
         """The run number under which a run was published; None when it was not."""
-        found = self.engine.execute('SELECT "run" FROM "run" WHERE run_id = ?', [run_id]).fetchone()
-        return int(found[0]) if found else None
+        runs = self.table(RUN)
+        found = self.engine.scalar(runs.filter(runs.run_id == run_id).run.max())
+        return None if found is None else int(found)
 
     def last_scope(self, connector_id: str) -> str | None:
         """The scope hash of the connector's newest published run; None before the first."""
-        found = self.engine.execute(
-            'SELECT scope_hash FROM "run" WHERE connector_id = ? ORDER BY "run" DESC LIMIT 1', [connector_id]
-        ).fetchone()
-        return str(found[0]) if found else None
+        runs = self.table(RUN)
+        newest = runs.filter(runs.connector_id == connector_id).order_by(ibis.desc("run")).limit(1)
+        return next((str(row["scope_hash"]) for row in self.engine.records(newest.select("scope_hash"))), None)
 
     def publish(
         self, run: int, published: PublishedRun, changes: Changes, *, is_written: Callable[[str], None] = lambda _: None
@@ -153,7 +155,7 @@ class Warehouse:
             self.engine.append(table.name, rows.select(*(n for n in table.names if n != "valid_to_run")))
 
     def _insert_run(self, run: int, published: PublishedRun) -> None:
-        values = {
+        values: dict[str, Any] = {
             "run": run,
             "run_id": published.run_id,
             "connector_id": published.connector_id,
@@ -164,9 +166,8 @@ class Warehouse:
             "scope_hash": published.scope_hash,
             "map_version": published.map_version,
         }
-        names = ", ".join(f'"{n}"' for n in RUN.names)
-        marks = ", ".join("?" for _ in RUN.names)
-        self.engine.execute(f'INSERT INTO "run" ({names}) VALUES ({marks})', [values[n] for n in RUN.names])
+        row = self.engine.from_arrow(pa.table({n: [values[n]] for n in RUN.names}), RUN.types)
+        self.engine.append(RUN.name, row)
 
 
 def _int(number: int) -> ir.IntegerScalar:
