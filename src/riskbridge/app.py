@@ -328,13 +328,13 @@ class App:
         Raises:
             InputError: `qql.*`: the query, with the position of the mistake.
         """
-        from riskbridge.search.compile import compile_query  # noqa: PLC0415
+        from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
+        from riskbridge.search.listing import FindingTables, count_findings, find_findings  # noqa: PLC0415
 
-        view = self._finding_view()
-        if query.strip():
-            view = view.filter(compile_query(query, view, "findings", self._now()))
-        ordered = view.order_by([view.qds.desc(), view.trurisk.desc(), view.finding_id.asc()])
-        return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
+        tables = FindingTables(*(self.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
+        now = self._now()
+        page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
+        return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 
     def explain_finding(self, finding_id: str) -> dict[str, Any]:
         """One finding with its score taken apart, its detections and its events.
@@ -418,10 +418,10 @@ class App:
         return finding_view(table(FINDING), table(ASSET), table(CVE), table(CVE_SCORE), table(RUN))
 
     def _asset_view(self) -> Any:
-        from riskbridge.model.target import ASSET  # noqa: PLC0415
+        from riskbridge.model.target import ASSET, FINDING  # noqa: PLC0415
         from riskbridge.search.views import asset_view  # noqa: PLC0415
 
-        return asset_view(self.warehouse.table(ASSET))
+        return asset_view(self.warehouse.table(ASSET), self.warehouse.table(FINDING))
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

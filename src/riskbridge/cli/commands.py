@@ -326,9 +326,12 @@ def version() -> None:
 def _open(home: Path | None) -> App:
     from riskbridge.app import App  # noqa: PLC0415
     from riskbridge.config import load_settings  # noqa: PLC0415
+    from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
 
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
-    return App(load_settings(home=home or _state["home"]), command=" ".join(["riskbridge", *words[:2]]))
+    settings = load_settings(home=home or _state["home"])
+    set_up_logging(settings.log_level, as_json=settings.log_json)
+    return App(settings, command=" ".join(["riskbridge", *words[:2]]))
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import riskbridge
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT, REJECT, WAREHOUSE
 
+_ABOUT_ERRORS = """Every failure carries a code, a message and a remedy; `--json` prints all three.
+A command ends with 2 after an `InputError`, 3 after a `ConfigError`, 4 after a `RetryableError`, 5 after a `FatalError`.
+`…` stands for what the message fills in.
+"""
 _HEAD = "<!-- Written by `make docs`; change the model instead. -->\n"
 
 
@@ -24,7 +31,48 @@ def render_source_models() -> str:
     return "\n".join(["# Source data models", _HEAD, *(_render_model(m) for m in SOURCE_MODELS)])
 
 
-PAGES = {"tables.md": render_tables, "source-models.md": render_source_models}
+_FAULTS = {"LoginFault": ("code", "meaning", "remedy"), "CheckItem": ("name",)}
+"""What becomes a `ConfigError` where it is raised, with the names of its arguments by place."""
+
+
+def render_errors() -> str:
+    """The page of every error code: which exit code it ends a command with, where it arises and what to do."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for module, call in _error_calls():
+        words = {k.arg: k.value for k in call.keywords}
+        kind = ast.unparse(call.func)
+        if kind in _FAULTS:
+            words |= dict(zip(_FAULTS[kind], call.args, strict=False))
+            kind = "ConfigError"
+        code = words.get("code")
+        if isinstance(code, ast.Constant):
+            found.setdefault(str(code.value), (kind, module, _text(words.get("remedy"))))
+    lines = ["| code | error | raised in | what to do |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{code}` | {kind} | {module} | {remedy} |" for code, (kind, module, remedy) in sorted(found.items())]
+    return "\n".join(["# Error codes", _HEAD, _ABOUT_ERRORS, *lines]) + "\n"
+
+
+def _error_calls() -> Iterator[tuple[str, ast.Call]]:
+    root = Path(riskbridge.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                name = node.func.id
+                if name.endswith("Error") or name in _FAULTS:
+                    yield module, node
+
+
+def _text(remedy: ast.expr | None) -> str:
+    """A remedy as far as it is fixed; what a message fills in stands as `…`."""
+    if isinstance(remedy, ast.Constant):
+        return str(remedy.value).replace("|", "\\|")
+    if isinstance(remedy, ast.JoinedStr):
+        return "".join(_text(v) if isinstance(v, ast.Constant) else "…" for v in remedy.values)
+    return "…"
+
+
+PAGES = {"tables.md": render_tables, "source-models.md": render_source_models, "errors.md": render_errors}
 
 
 def main(folder: Path) -> None:
