@@ -110,12 +110,12 @@ class App:
     # What people set up
 
     def add_connector(self, connector: Connector, profile: Profile, *, client_secret: str) -> Connector:
-        """Save a connector and its first profile; the secret is sealed, or kept as the reference it is.
+        """Save a connector and its first profile; a secret is sealed, or kept as the reference it is.
 
         Raises:
             InputError: `connector.exists`: the name is taken.
         """
-        saved = replace(connector, client_secret=self.secrets.seal(client_secret))
+        saved = replace(connector, client_secret=self.secrets.seal(client_secret) if client_secret else "")
         self.store.save_connector(saved)
         self.store.save_profile(profile)
         return saved
@@ -299,7 +299,9 @@ class App:
                 audience=connector.audience,
                 tenant_id=connector.tenant_id,
                 client_id=connector.client_id,
-                client_secret=self.secrets.open(connector.client_secret),
+                client_secret=self.secrets.open(connector.client_secret) if connector.client_secret else "",
+                certificate=Path(connector.certificate) if connector.certificate else None,
+                federated_token_file=(Path(connector.federated_token_file) if connector.federated_token_file else None),
                 ca_bundle=Path(connector.ca_bundle) if connector.ca_bundle else None,
                 proxy=connector.proxy,
                 page_size=profile.page_size if profile else None,

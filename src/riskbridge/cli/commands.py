@@ -56,12 +56,20 @@ def connector_add(
     tenant_id: Annotated[str, typer.Option(help="Tenant id or verified domain")],
     client_id: Annotated[str, typer.Option(help="Application (client) id")],
     client_secret: Annotated[
-        str | None, typer.Option(help="Client secret, or env:NAME, or file:/path; asked for when left out")
+        str | None,
+        typer.Option(help="Client secret (or a certificate's passphrase), env:NAME or file:/path; else asked for"),
     ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM or PFX with certificate and key, for a secret")] = None,
+    federated_token_file: Annotated[
+        Path | None, typer.Option(help="File with a workload identity's token, for a secret")
+    ] = None,
+    cloud: Annotated[
+        str, typer.Option(help="commercial, us, eu, uk, au, swa, ina, aea, gcc, gcc-high or dod")
+    ] = "commercial",
     description: Annotated[str, typer.Option()] = "",
-    login_url: Annotated[str, typer.Option(help="Entra login host")] = "https://login.microsoftonline.com/",
-    api_url: Annotated[str, typer.Option(help="Defender API host")] = "https://api.security.microsoft.com",
-    audience: Annotated[str, typer.Option(help="Resource of the token")] = "https://api.securitycenter.microsoft.com",
+    login_url: Annotated[str | None, typer.Option(help="Entra login host; left out: the cloud's")] = None,
+    api_url: Annotated[str | None, typer.Option(help="Defender API host; left out: the cloud's")] = None,
+    audience: Annotated[str | None, typer.Option(help="Resource of the token; left out: the cloud's")] = None,
     ca_bundle: Annotated[Path | None, typer.Option(help="PEM certificates to trust besides the system's")] = None,
     proxy: Annotated[str | None, typer.Option(help="Proxy URL")] = None,
     device_filter: Annotated[str | None, typer.Option(help="OData filter for devices")] = None,
@@ -76,17 +84,24 @@ def connector_add(
     """Add a connector and its profile, once the connection test has passed."""
     from riskbridge.app import new_connector, new_profile, require_passed  # noqa: PLC0415
     from riskbridge.cli.render import render_check, say  # noqa: PLC0415
+    from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
 
-    secret = client_secret if client_secret is not None else typer.prompt("Client secret", hide_input=True)
+    hosts = find_cloud(cloud)
+    is_secret_needed = certificate is None and federated_token_file is None
+    if client_secret is None and is_secret_needed:
+        client_secret = typer.prompt("Client secret", hide_input=True)
+    secret = client_secret or ""
     with _open(home) as opened:
         connector = new_connector(
             name,
             description=description,
             tenant_id=tenant_id,
             client_id=client_id,
-            login_url=login_url,
-            api_url=api_url,
-            audience=audience,
+            login_url=login_url or hosts.login_url,
+            api_url=api_url or hosts.api_url,
+            audience=audience or hosts.audience,
+            certificate=str(certificate.absolute()) if certificate else None,
+            federated_token_file=str(federated_token_file.absolute()) if federated_token_file else None,
             ca_bundle=str(ca_bundle.absolute()) if ca_bundle else None,
             proxy=proxy,
             retain_missing=retain_missing,

@@ -30,7 +30,9 @@ class RunOutcome(StrEnum):
 class Connector:
     """One configured connection to one Defender tenant.
 
-    `client_secret` is a reference or a sealed value of the secret store, never clear text. `ca_bundle` is a path to PEM
+    It logs in by `certificate` (path of a PEM or PFX file with its key) or by `federated_token_file` (path of a token of
+    another identity provider) where one is named, else by secret. `client_secret` is a reference or a sealed value of
+    the secret store, never clear text: the secret, or the certificate's passphrase (empty for none). `ca_bundle` is a path to PEM
     certificates that are trusted besides the system's. `retain_missing` keeps the status of findings that a run did not
     report.
     """
@@ -48,6 +50,8 @@ class Connector:
     ca_bundle: str | None = None
     proxy: str | None = None
     retain_missing: bool = False
+    certificate: str | None = None
+    federated_token_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

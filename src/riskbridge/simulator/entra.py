@@ -21,11 +21,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from riskbridge.simulator.answers import SeveredResponse, broken_answer
+from riskbridge.simulator.assertions import AssertionRefusedError, Registered, check
 from riskbridge.simulator.faults import Fault, Faults
 from riskbridge.simulator.settings import SimulatorSettings
 from riskbridge.simulator.tokens import Tokens
 
 EXPIRED_SECRET = "expired"  # noqa: S105 - the word that stands for a secret past its end
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ALIASES = frozenset(
     {"https://securitycenter.onmicrosoft.com/windowsatpservice", "https://api.securitycenter.windows.com"}
 )
@@ -57,6 +59,13 @@ _TEXTS = {
     "https://aka.ms/certCreds.",
     500011: "The resource principal named {0} was not found in the tenant named {1}. " + _NOT_INSTALLED,
     700027: "Client assertion contains an invalid signature. [Reason - The key was not found.]",
+    700024: "Client assertion is not within its valid time range.",
+    700023: "Client assertion audience claim does not match Realm issuer.",
+    700021: "Client assertion application identifier doesn't match 'client_id' parameter.",
+    700211: "No matching federated identity record found for presented assertion issuer.",
+    700212: "No matching federated identity record found for presented assertion audience.",
+    700213: "No matching federated identity record found for presented assertion subject.",
+    50027: "Invalid JWT token. AADSTS50027: Invalid JWT token. Token format not valid.",
     7000112: "Application '{0}' is disabled.",
     70003: "The app requested an unsupported grant type '{0}'.",
     1002012: "The provided value for scope {0} is not valid. Client credential flows must have a scope value with "
@@ -82,8 +91,9 @@ class Entra:
         is_secret_expired: Whether the application's secret has expired.
     """
 
-    def __init__(self, settings: SimulatorSettings, faults: Faults) -> None:
+    def __init__(self, settings: SimulatorSettings, faults: Faults, registered: Registered) -> None:
         self._settings = settings
+        self._registered = registered
         self._faults = faults
         self._tokens = Tokens(settings.tenant_id, time.time)
         self.roles = settings.roles
@@ -113,8 +123,11 @@ class Entra:
             broken = _broken(fault)
             if broken is not None:
                 return broken
+            tenant = request.path_params["tenant"]
+            form = await _form(request)
+            form["token_url"] = f"{request.url.scheme}://{request.url.netloc}{request.url.path}"
             try:
-                body = issue(request.path_params["tenant"], await _form(request))
+                body = issue(tenant, form)
             except _Refusal as refusal:
                 return _refused(refusal)
             response = JSONResponse(body, headers=_NO_STORE)
@@ -131,7 +144,11 @@ class Entra:
         return JSONResponse(
             {
                 "token_endpoint": f"{host}/{tenant}/oauth2{version}/token",
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_post",
+                    "client_secret_basic",
+                    "private_key_jwt",
+                ],
                 "jwks_uri": f"{host}/{tenant}/discovery/v2.0/keys",
                 "response_modes_supported": ["query", "fragment", "form_post"],
                 "subject_types_supported": ["pairwise"],
@@ -192,7 +209,8 @@ class Entra:
 
     def _check_secret(self, client: str, form: dict[str, str]) -> None:
         if form.get("client_assertion"):
-            raise _refusal(401, "invalid_client", 700027)
+            self._check_assertion(client, form)
+            return
         secret = form.get("client_secret", "")
         if not secret:
             raise _missing(401, "invalid_client", 7000218, "'client_assertion' or 'client_secret'")
@@ -201,6 +219,19 @@ class Entra:
             raise _refusal(401, "invalid_client", 7000222, client)
         if not is_right:
             raise _refusal(401, "invalid_client", 7000215, client)
+
+    def _check_assertion(self, client: str, form: dict[str, str]) -> None:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise _missing(401, "invalid_client", 7000218, f"'client_assertion_type' of value {ASSERTION_TYPE}")
+        urls = [form["token_url"].replace(f"/{name}/", f"/{other}/") for name in self._names for other in self._names]
+        try:
+            check(form["client_assertion"], self._registered, client_id=client, audiences=urls)
+        except AssertionRefusedError as error:
+            raise _refusal(401, "invalid_client", error.number) from error
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self._settings.tenant_id, self._settings.tenant_domain
 
     def _is_tenant(self, tenant: str) -> bool:
         return tenant.lower() in (self._settings.tenant_id.lower(), self._settings.tenant_domain.lower())

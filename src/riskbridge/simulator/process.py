@@ -50,6 +50,9 @@ class RunningSimulator:
         tenant_id: The tenant.
         client_id: The application.
         client_secret: Its secret.
+        client_certificate: PEM file with its registered certificate and key, new at every start.
+        client_pfx: The same as PFX; the secret is its passphrase.
+        federated_token: File with a token of the identity provider that it trusts.
         audience: The resource to ask a token for.
         devices: Devices in the tenant at its start.
         findings: Finding rows at its start.
@@ -65,6 +68,9 @@ class RunningSimulator:
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    client_certificate: str
+    client_pfx: str
+    federated_token: str
     audience: str
     devices: int
     findings: int

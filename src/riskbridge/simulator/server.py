@@ -9,7 +9,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from riskbridge.errors import ConfigError
 from riskbridge.simulator import feeds
 from riskbridge.simulator.api import DefenderApi, World
+from riskbridge.simulator.assertions import register
 from riskbridge.simulator.authority import ensure_certificates
 from riskbridge.simulator.control import Control
 from riskbridge.simulator.entra import Entra
@@ -52,10 +53,11 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     parent = os.getppid()
     world = make_world(settings)
     faults = Faults()
-    entra = Entra(settings, faults)
+    bundle, certificate = ensure_certificates(settings.home)
+    registered = register(settings.home, settings.client_secret)
+    entra = Entra(settings, faults, registered)
     api = DefenderApi(settings, world, entra, faults)
     control = Control(world, api, entra, faults)
-    bundle, certificate = ensure_certificates(settings.home)
     tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
     login_config = _config(Starlette(routes=entra.routes()), tls)
     routes = [*api.routes(), *control.routes(), *feeds.routes()]
@@ -63,7 +65,7 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     certificate.unlink()
     with _listen(settings.port) as api_socket, _listen(settings.login_port) as login_socket:
         login, defender = _Server(login_config, login_socket), _Server(api_config, api_socket)
-        line = json.dumps(_described(settings, world, api_socket, login_socket, bundle))
+        line = json.dumps(_described(settings, world, api_socket, login_socket, bundle, registered.files))
         asyncio.run(_serve_both(login, defender, line, parent if exits_with_parent else None, ready_file))
 
 
@@ -187,7 +189,12 @@ def _listen(port: int) -> socket.socket:
 
 
 def _described(
-    settings: SimulatorSettings, world: World, api: socket.socket, login: socket.socket, bundle: Path
+    settings: SimulatorSettings,
+    world: World,
+    api: socket.socket,
+    login: socket.socket,
+    bundle: Path,
+    files: Mapping[str, Path],
 ) -> dict[str, object]:
     api_url = f"http{'s' if settings.has_api_tls else ''}://{HOST}:{api.getsockname()[1]}"
     return {
@@ -199,6 +206,7 @@ def _described(
         "tenant_id": settings.tenant_id,
         "client_id": settings.client_id,
         "client_secret": settings.client_secret,
+        **{name: str(path) for name, path in files.items()},
         "audience": settings.audience,
         "devices": world.machine_count,
         "findings": world.finding_count,

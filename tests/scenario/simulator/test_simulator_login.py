@@ -11,6 +11,7 @@ import httpx
 import msal
 import pytest
 
+from riskbridge.simulator.entra import ASSERTION_TYPE
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
@@ -122,8 +123,14 @@ class Refused:
         ),
         pytest.param(Refused({"client_secret": ""}, 401, "invalid_client", 7000218, "'client_assertion'"), id="none"),
         pytest.param(
-            Refused({"client_assertion": "e30.e30.x"}, 401, "invalid_client", 700027, "invalid signature"),
-            id="certificate",
+            Refused(
+                {"client_assertion": "no jwt", "client_assertion_type": ASSERTION_TYPE},
+                401,
+                "invalid_client",
+                50027,
+                "Invalid JWT token",
+            ),
+            id="assertion",
         ),
         pytest.param(Refused({"client_id": UNKNOWN}, 400, "unauthorized_client", 700016, f"'{UNKNOWN}'"), id="app"),
         pytest.param(

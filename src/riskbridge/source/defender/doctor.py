@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from riskbridge.errors import RiskbridgeError
 from riskbridge.model.source_model import MACHINES, SOURCE_MODELS, SourceModel
 from riskbridge.source.defender.api import DefenderApi, Tokens
+from riskbridge.source.defender.credentials import read_certificate
 from riskbridge.source.defender.decode import PageDecoder
 from riskbridge.source.defender.links import PATHS
 from riskbridge.source.defender.settings import DefenderSettings
@@ -19,22 +20,24 @@ from riskbridge.source.retry import Clock, ThrottledError
 __all__ = ["REQUIRED_ROLES", "CheckItem", "CheckReport", "check_connection", "token_roles"]
 
 REQUIRED_ROLES = ("Machine.Read.All", "Vulnerability.Read.All")
+EXPIRY_WARNING_DAYS = 30
 LARGEST_SKEW = timedelta(minutes=5)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderApi, clock: Clock) -> CheckReport:
-    """Ask for a token, read its roles, ask each endpoint for one row, and compare clocks.
+    """Look at the certificate, ask for a token, read its roles, ask each endpoint for one row, and compare clocks.
 
     Nothing is asked twice and nothing waits: a busy endpoint counts as one that works. A failure of the token ends the
     list, since nothing else can be tried.
     """
     try:
+        items = _check_certificate(settings)
         token = tokens.token()
     except RiskbridgeError as error:
         return CheckReport((_failed("token", error, settings),))
     roles = token_roles(token)
-    items = [
+    items += [
         CheckItem("token", is_ok=True, message=f"Entra gave a token for {settings.audience}."),
         _check_roles(roles),
     ]
@@ -48,6 +51,16 @@ def token_roles(token: str) -> tuple[str, ...]:
     """The application permissions in a token's `roles` claim, sorted; empty when it has none or cannot be read."""
     roles = token_claims(token).get("roles")
     return tuple(sorted(str(role) for role in roles)) if isinstance(roles, list) else ()
+
+
+def _check_certificate(settings: DefenderSettings) -> list[CheckItem]:
+    if settings.certificate is None:
+        return []
+    found = read_certificate(settings.certificate, settings.client_secret)
+    days = (found.expires_at - datetime.now(UTC)).days
+    soon = f" That is in {days} days: make its successor now." if days < EXPIRY_WARNING_DAYS else ""
+    message = f"Certificate {found.thumbprint} is valid until {found.expires_at:%Y-%m-%d}.{soon}"
+    return [CheckItem("certificate", is_ok=True, message=message)]
 
 
 def _check_roles(roles: tuple[str, ...]) -> CheckItem:

@@ -58,6 +58,27 @@ LOGIN_FAULTS: dict[int, LoginFault] = {
         "No client secret was sent for application {client_id}",
         "Enter the application's client secret.",
     ),
+    700027: LoginFault(
+        "defender.unknown-certificate",
+        "Application {client_id} has no such certificate",
+        "Upload the certificate (without its key) to the application in Entra; the thumbprints must be the same.",
+    ),
+    700024: LoginFault(
+        "defender.stale-assertion",
+        "Entra found the assertion of application {client_id} past its time",
+        "Set this machine's clock; where a federated token is used, check that its file is kept fresh.",
+    ),
+    700023: LoginFault(
+        "defender.wrong-cloud",
+        "The assertion of application {client_id} is for another login host than {login_url}",
+        "Choose the cloud of the tenant: its login URL, API URL and audience belong together.",
+    ),
+    700211: LoginFault(
+        "defender.no-federated-trust",
+        "Application {client_id} does not trust the identity in the federated token",
+        "Add a federated credential to the application in Entra with the token's issuer, subject and audience "
+        "(api://AzureADTokenExchange).",
+    ),
     7000112: LoginFault(
         "defender.disabled-app",
         "Application {client_id} is disabled",
@@ -74,7 +95,16 @@ LOGIN_FAULTS: dict[int, LoginFault] = {
         "Choose the cloud of the tenant: its login URL, API URL and audience belong together.",
     ),
 }
-_SAME_FAULT = {1002012: 70011, 700022: 70011, 900382: 90038, 900432: 90038, 90023: 90002}
+_SAME_FAULT = {
+    70021: 700211,
+    700212: 700211,
+    700213: 700211,
+    1002012: 70011,
+    700022: 70011,
+    900382: 90038,
+    900432: 90038,
+    90023: 90002,
+}
 _TRANSIENT = frozenset({90055, 90024, 90033, 90006, 90012})
 _CODE = re.compile(r"AADSTS(\d+)")
 

@@ -26,11 +26,13 @@ class DefenderSettings:
         audience: The resource the token is for; commercial Defender wants the old host's name whatever host is called.
         tenant_id: Tenant id or verified domain name.
         client_id: Application id.
-        client_secret: The application's secret.
+        client_secret: The application's secret, or the certificate's passphrase; empty for none.
         ca_bundle: PEM certificates trusted besides the system's.
         proxy: Proxy URL.
         page_size: Rows a call, 1 to 10,000; None lets the server decide and follows its links.
         read_timeout_s: How long the next bytes of a page may take.
+        certificate: PEM or PFX file with the application's certificate and key, in place of a secret.
+        federated_token_file: File with a token of an identity provider that the application trusts, in place of both.
     """
 
     login_url: str
@@ -38,18 +40,20 @@ class DefenderSettings:
     audience: str
     tenant_id: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
     ca_bundle: Path | None = None
     proxy: str | None = field(default=None, repr=False)
     page_size: int | None = None
     read_timeout_s: float = 120.0
+    certificate: Path | None = None
+    federated_token_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or would send a token in the clear.
 
         Raises:
             ConfigError: `defender.bad-url`, `defender.no-ca-bundle`, `defender.bad-page-size`, `defender.bad-tenant`,
-                `defender.no-credentials`.
+                `defender.no-credentials`, `defender.two-credentials`.
         """
         object.__setattr__(self, "api_url", self.api_url.rstrip("/").removesuffix("/api"))
         object.__setattr__(self, "login_url", self.login_url.rstrip("/"))
@@ -76,7 +80,16 @@ class DefenderSettings:
                 code="defender.bad-tenant",
                 remedy="Give the tenant's id, or a domain name verified in it.",
             )
-        for name, value in (("client id", self.client_id), ("client secret", self.client_secret)):
+        if self.certificate is not None and self.federated_token_file is not None:
+            raise ConfigError(
+                "The connector has both a certificate and a federated token file.",
+                code="defender.two-credentials",
+                remedy="Keep one of them.",
+            )
+        needed = [("client id", self.client_id)]
+        if self.certificate is None and self.federated_token_file is None:
+            needed.append(("client secret", self.client_secret))
+        for name, value in needed:
             if not value.strip():
                 raise ConfigError(
                     f"The connector has no {name}.",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
+from riskbridge.source.defender.credentials import read_certificate, read_federated_token
 from riskbridge.source.defender.login import discovery_refusal, login_refusal, login_unavailable
 from riskbridge.source.defender.settings import DefenderSettings
 from riskbridge.source.http import Answer, HttpClient
@@ -68,11 +69,23 @@ class TokenProvider:
 
         return msal.ConfidentialClientApplication(
             self._settings.client_id,
-            client_credential=self._settings.client_secret,
+            client_credential=self._credential(),
             authority=f"{self._settings.login_url}/{self._settings.tenant_id}",
             http_client=self._adapter,
             instance_discovery=False,
         )
+
+    def _credential(self) -> Any:
+        """The credential in MSAL's form; a federated token is read anew for each request, since its file is rotated."""
+        settings = self._settings
+        if settings.federated_token_file is not None:
+            path = settings.federated_token_file
+            return {"client_assertion": lambda: read_federated_token(path)}
+        if settings.certificate is not None:
+            found = read_certificate(settings.certificate, settings.client_secret)
+            # MSAL signs with PS256 and names the SHA-256 thumbprint when it has the certificate itself.
+            return {"private_key": found.key_pem, "public_certificate": found.certificate_pem}
+        return settings.client_secret
 
 
 class _MsalHttp:
@@ -137,4 +150,7 @@ def token_claims(token: str) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any] | None) -> dict[str, str] | None:
-    return None if values is None else {name: str(value) for name, value in values.items() if value is not None}
+    if values is None:
+        return None
+    # MSAL hands assertions over as bytes.
+    return {n: v.decode() if isinstance(v, bytes) else str(v) for n, v in values.items() if v is not None}

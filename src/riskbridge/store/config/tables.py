@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -52,6 +52,8 @@ class ConnectorRow(Base):
     ca_bundle: Mapped[str | None] = mapped_column(Text)
     proxy: Mapped[str | None] = mapped_column(Text)
     retain_missing: Mapped[bool]
+    certificate: Mapped[str | None] = mapped_column(Text)
+    federated_token_file: Mapped[str | None] = mapped_column(Text)
 
 
 class ProfileRow(Base):

@@ -220,3 +220,20 @@ def test_two_processes_make_and_write_one_store(path: Path) -> None:
     )
     assert len(store.list_audit(limit=1000)) == 100
     store.close()
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date_and_keeps_its_connectors(path: Path) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        database.migrate(connection, "0001")
+        names = "connector_id, name, name_key, description, kind, login_url, api_url, audience, tenant_id, client_id"
+        values = "'c', 'Old', 'old', '', 'defender', 'l', 'a', 'u', 't', 'i'"
+        connection.execute(
+            text(f"INSERT INTO connector ({names}, client_secret, retain_missing) VALUES ({values}, 's', 0)")
+        )
+    engine.dispose()
+    path.chmod(0o600)
+    store = ConfigStore(path)
+    (kept,) = store.list_connectors()
+    store.close()
+    assert (kept.name, kept.certificate, kept.federated_token_file) == ("Old", None, None)

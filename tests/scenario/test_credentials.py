@@ -1,0 +1,68 @@
+"""A connector without a secret, as a person sets it up: certificate or workload identity, and a run with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riskbridge.simulator.process import RunningSimulator, start_simulator
+from riskbridge.simulator.settings import SimulatorSettings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimulator]:
+    with start_simulator(SimulatorSettings(home=tmp_path_factory.mktemp("simulator"), devices=5)) as running:
+        yield running
+
+
+def command(home: Path, *words: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "riskbridge.cli", "--home", str(home), *words, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def add(simulator: RunningSimulator, home: Path, *words: str) -> dict[str, Any]:
+    return command(
+        home, "connector", "add", "--name=tenant", f"--tenant-id={simulator.tenant_id}",
+        f"--client-id={simulator.client_id}", f"--login-url={simulator.login_url}", f"--api-url={simulator.api_url}",
+        f"--ca-bundle={simulator.ca_bundle}", *words,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["pem", "pfx", "federated"])
+def test_a_connector_without_a_secret_runs(simulator: RunningSimulator, tmp_path: Path, way: str) -> None:
+    words = {
+        "pem": (f"--certificate={simulator.client_certificate}",),
+        "pfx": (f"--certificate={simulator.client_pfx}", f"--client-secret={simulator.client_secret}"),
+        "federated": (f"--federated-token-file={simulator.federated_token}",),
+    }[way]
+    assert add(simulator, tmp_path, *words)["state"] == "Registered"
+    assert command(tmp_path, "run", "tenant")["outcome"] == "succeeded"
+    shown = command(tmp_path, "connector", "show", "tenant")["connector"]
+    assert (shown["certificate"] is None) == (way == "federated")
+
+
+def test_a_cloud_that_is_none_is_refused_with_the_nearest(simulator: RunningSimulator, tmp_path: Path) -> None:
+    refused = add(simulator, tmp_path, "--cloud=europe", f"--client-secret={simulator.client_secret}")
+    assert refused["error"]["code"] == "cloud.unknown"
+    assert "eu" in refused["error"]["remedy"]
+
+
+def test_a_certificate_that_is_not_there_is_not_saved(simulator: RunningSimulator, tmp_path: Path) -> None:
+    refused = add(simulator, tmp_path, f"--certificate={tmp_path / 'none.pem'}")
+    assert refused["error"]["code"] == "defender.bad-certificate"
+    assert command(tmp_path, "connector", "list")["count"] == 0
