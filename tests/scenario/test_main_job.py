@@ -283,3 +283,20 @@ def test_a_recording_gives_each_of_its_findings_and_kev_scores_critical(tmp_path
     critical = cli("findings", "finding.qds >= 90")["rows"]
     assert [r["cve_id"] for r in critical] == ["CVE-2024-30000"]
     assert cli("assets")["rows"][0]["mac_addresses"] == ["703217149cae"]
+
+
+def test_a_device_filter_holds_for_findings_too(own_simulator: RunningSimulator, tmp_path: Path) -> None:
+    everything, cli = Cli(tmp_path / "all"), Cli(tmp_path / "home")
+    everything.add(own_simulator)
+    everything("run", "tenant")
+    cli.add(own_simulator, "--device-filter", "healthStatus eq 'Active'")
+    record = cli("run", "tenant")
+    assert record["outcome"] == "succeeded"
+    assert 0 < record["counts"]["devices"] < everything("assets")["count"]
+    assert (
+        record["counts"]["detections"] + record["counts"]["findings_out_of_scope"] == record["counts"]["rows_findings"]
+    )
+    assert "outside the device filter" in " ".join(record["warnings"])
+    assert "device-unknown" not in {r["reason"] for r in cli("rejects", "--limit", "100")["rows"]}
+    again = cli("run", "tenant")
+    assert (again["outcome"], again["counts"]["events"]) == ("succeeded", 0)

@@ -8,6 +8,7 @@
 | closed | yes  | any               | open, change `reopened`                                            |
 | open   | no   | yes               | closed with a reason, change `closed`                              |
 | open   | no   | no                | open, last sighting written down, change `unseen` (once)           |
+| open, out of scope | no | yes      | none: it was last seen under other filters                         |
 | closed | no   | any               | none                                                               |
 
 A detection that the connector's newest run confirmed carries no `last_found_at`: that run's time is its last
@@ -50,11 +51,13 @@ class Sighting:
         run: The run's number.
         observed_at: The time of all its sightings, UTC.
         previous_at: The time of the connector's newest published run, UTC; None before the first.
+        in_scope_since: Since when the connector has been read with this run's filters, UTC; None for ever.
     """
 
     run: int
     observed_at: datetime
     previous_at: datetime | None
+    in_scope_since: datetime | None = None
 
 
 def diff_seen(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
@@ -148,6 +151,9 @@ def diff_closed(seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: 
         The columns of DETECTION but validity, and `change` (`closed`), `evidence` (text).
     """
     missing = _missing(seen, current)
+    if sighting.in_scope_since is not None:
+        since = ibis.literal(sighting.in_scope_since, "timestamp('UTC', 6)")
+        missing = missing.filter(missing.last_found_at.isnull() | (missing.last_found_at >= since))
     devices = devices.select(_device="source_asset_id", health_status="health_status")
     versions = (
         seen.group_by(_device="source_asset_id", _vendor="product_vendor", _product="product_name")

@@ -67,6 +67,7 @@ class SightingsBuilder:
         staged_types: Columns of the staged files.
         links: `external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported.
         connector_id: The connector.
+        is_scoped: `links` holds the devices of a filter alone; rows of others are left out, and only counted.
     """
 
     def __init__(
@@ -76,8 +77,12 @@ class SightingsBuilder:
         staged_types: dict[str, str],
         links: ir.Table,
         connector_id: str,
+        *,
+        is_scoped: bool = False,
     ) -> None:
         self._engine = engine
+        self._is_scoped = is_scoped
+        self.out_of_scope = 0
         self._stream = stream
         self._types = staged_types
         self._links = links
@@ -105,7 +110,10 @@ class SightingsBuilder:
         self._kind_count += engine.append(self._kinds.get_name(), drafts.kinds.select(*self._kinds.columns))
         engine.drop(*made)
         if taken != number_of_rows:
-            self._rejects += [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, raw))]
+            refused = [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, raw))]
+            if self._is_scoped:
+                self.out_of_scope += number_of_rows - taken - engine.scalar(refused[0].count())
+            self._rejects += refused
 
     def finish(self) -> Keyed:
         """Every sighting once, and the rejects: rows without identity, of unknown devices, and repetitions."""
@@ -132,6 +140,8 @@ class SightingsBuilder:
         return joined.mutate(connector_id=ibis.literal(self._connector_id)).select(*SEEN, "raw_page", "raw_row")
 
     def _refused(self, mapped: Mapped) -> list[ir.Table]:
+        if self._is_scoped:
+            return [mapped.rejects]
         strangers = mapped.drafts.anti_join(self._links, "external_asset_id")
         detail = ibis.literal("device ") + strangers.external_asset_id + " is not among the devices that were read"
         stream = self._stream.source.stream

@@ -67,6 +67,12 @@ class Reading:
             builder = batches.finish(stream)
         self._take_rejects(stream)
         keyed = builder.finish()
+        if builder.out_of_scope:
+            self.counts["findings_out_of_scope"] = builder.out_of_scope
+            self.warnings.append(
+                f"{builder.out_of_scope:,} findings of devices outside the device filter were left out: Defender cannot "
+                "filter findings by their device's attributes, so all of them were read."
+            )
         if keyed.moved and stream.reconciliation().server_count is None:
             self.doubts.append(
                 f"{keyed.moved:,} rows of {model.stream} came on two pages: the list moved while it was read, so others "
@@ -88,7 +94,11 @@ class Reading:
         self.work.identify(devices)
         self.progress.end(Phase.IDENTIFY)
         model = MACHINES_VULNERABILITIES
-        return self.work.begin_sightings(self.transform_map.stream(model.name), model.staged_types)
+        return self.work.begin_sightings(
+            self.transform_map.stream(model.name),
+            model.staged_types,
+            is_scoped=self.filters.get(MACHINES.stream) is not None,
+        )
 
     def _read(
         self, phase: Phase, model: SourceModel, is_staged: Callable[[StagedStream], None] = lambda _: None

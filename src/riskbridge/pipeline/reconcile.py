@@ -113,9 +113,20 @@ class Reconciliation:
         self.counts["devices"] = engine.scalar(rows.count())
         self.counts["assets"] = engine.scalar(self._assets.count())
 
-    def begin_sightings(self, stream: StreamMap, staged_types: dict[str, str]) -> SightingsBuilder:
-        """What turns staged findings into sightings, now that devices have their assets."""
-        return SightingsBuilder(self.engine, stream, staged_types, _known(self._links), self.connector_id)
+    def begin_sightings(
+        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
+    ) -> SightingsBuilder:
+        """What turns staged findings into sightings, now that devices have their assets.
+
+        Args:
+            stream: The map's rows for findings.
+            staged_types: Columns of the staged files.
+            is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
+        """
+        links = _known(self._links)
+        if is_scoped:
+            links = self.engine.materialise(links.semi_join(_known(self._devices), "source_asset_id"), "scope")
+        return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
 
     def sight(self, keyed: Keyed) -> ir.Table:
         """Take the sightings of this run; gives one row a detection."""

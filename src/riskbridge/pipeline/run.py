@@ -105,7 +105,12 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         parts.warehouse,
         plan.connector_id,
         plan.source_names,
-        Sighting(report.run, plan.observed_at, _previous_at(parts, plan.connector_id)),
+        Sighting(
+            report.run,
+            plan.observed_at,
+            _previous_at(parts, plan.connector_id),
+            parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
+        ),
         parts.score_settings,
     )
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}

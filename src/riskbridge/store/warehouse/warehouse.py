@@ -114,6 +114,14 @@ class Warehouse:
         newest = runs.filter(runs.connector_id == connector_id).order_by(ibis.desc("run")).limit(1)
         return next((str(row["scope_hash"]) for row in self.engine.records(newest.select("scope_hash"))), None)
 
+    def scope_since(self, connector_id: str, scope_hash: str) -> datetime | None:
+        """Since when every published run of the connector has had this scope, UTC; None when the newest has not."""
+        runs = self.table(RUN)
+        runs = runs.filter(runs.connector_id == connector_id)
+        last_other = self.engine.scalar(runs.filter(runs.scope_hash != scope_hash).run.max())
+        since = self.engine.scalar(runs.filter(runs.run > (last_other or 0)).observed_at.min())
+        return since if isinstance(since, datetime) else None
+
     def publish(
         self, run: int, published: PublishedRun, changes: Changes, *, is_written: Callable[[str], None] = lambda _: None
     ) -> None:
