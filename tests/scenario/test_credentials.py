@@ -66,3 +66,14 @@ def test_a_certificate_that_is_not_there_is_not_saved(simulator: RunningSimulato
     refused = add(simulator, tmp_path, f"--certificate={tmp_path / 'none.pem'}")
     assert refused["error"]["code"] == "defender.bad-certificate"
     assert command(tmp_path, "connector", "list")["count"] == 0
+
+
+def test_a_filter_that_cannot_be_is_refused_before_anything_is_asked(
+    simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    secret = f"--client-secret={simulator.client_secret}"
+    refused = add(simulator, tmp_path, secret, "--device-filter", "healthState eq 'Active'")
+    assert refused["error"]["code"] == "filter.unknown-property"
+    assert refused["error"]["position"] == 1
+    assert "device filter is wrong at character 1" in refused["error"]["message"]
+    assert "healthStatus" in refused["error"]["remedy"]

@@ -82,7 +82,7 @@ def connector_add(
     as_json: Json = False,
 ) -> None:
     """Add a connector and its profile, once the connection test has passed."""
-    from riskbridge.app import new_connector, new_profile, require_passed  # noqa: PLC0415
+    from riskbridge.app import new_connector, new_profile, require_filters, require_passed  # noqa: PLC0415
     from riskbridge.cli.render import render_check, say  # noqa: PLC0415
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
 
@@ -107,14 +107,15 @@ def connector_add(
             retain_missing=retain_missing,
         )
         opened.require_free_name(connector.name)
+        profile = new_profile(
+            connector, device_filter=device_filter, finding_filter=finding_filter, page_size=page_size
+        )
+        require_filters(profile)
         if not skip_test:
             report = opened.check_connector(connector, client_secret=secret)
             if not as_json:
                 render_check(report)
             require_passed(report)
-        profile = new_profile(
-            connector, device_filter=device_filter, finding_filter=finding_filter, page_size=page_size
-        )
         opened.add_connector(connector, profile, client_secret=secret)
         say(
             {"connector": _shown(connector), "state": "Registered"},
