@@ -456,33 +456,6 @@ def new_profile(connector: Connector, **values: Any) -> Profile:
     return Profile(profile_id=uuid.uuid4().hex, connector_id=connector.connector_id, name="default", **values)
 
 
-def require_filters(profile: Profile) -> None:
-    """Raise what is wrong with a profile's filters.
-
-    Raises:
-        InputError: `filter.*`, which filter and where in it.
-    """
-    from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES  # noqa: PLC0415
-    from riskbridge.source.defender.filters import check_filter  # noqa: PLC0415
-
-    filters = (
-        ("device", profile.device_filter, MACHINES),
-        ("finding", profile.finding_filter, MACHINES_VULNERABILITIES),
-    )
-    for noun, text, model in filters:
-        try:
-            check_filter(text, model.stream)
-        except InputError as error:
-            raise InputError(
-                f"The {noun} filter is wrong at character {error.context['position']}: {error.message}"
-                if "position" in error.context
-                else f"The {noun} filter is wrong: {error.message}",
-                code=error.code,
-                remedy=error.remedy,
-                **error.context,
-            ) from error
-
-
 def require_passed(report: CheckReport) -> None:
     """Raise the first failed item of a connection test as the reason not to save.
 

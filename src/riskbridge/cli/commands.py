@@ -82,9 +82,10 @@ def connector_add(
     as_json: Json = False,
 ) -> None:
     """Add a connector and its profile, once the connection test has passed."""
-    from riskbridge.app import new_connector, new_profile, require_filters, require_passed  # noqa: PLC0415
+    from riskbridge.app import new_connector, new_profile, require_passed  # noqa: PLC0415
     from riskbridge.cli.render import render_check, say  # noqa: PLC0415
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
+    from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
     hosts = find_cloud(cloud)
     is_secret_needed = certificate is None and federated_token_file is None
@@ -110,7 +111,7 @@ def connector_add(
         profile = new_profile(
             connector, device_filter=device_filter, finding_filter=finding_filter, page_size=page_size
         )
-        require_filters(profile)
+        check_filters(device_filter, finding_filter)
         if not skip_test:
             report = opened.check_connector(connector, client_secret=secret)
             if not as_json:

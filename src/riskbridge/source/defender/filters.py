@@ -106,6 +106,24 @@ def check_filter(text: str | None, stream: str) -> None:
     _Check(condition, stream).check(_parse(condition))
 
 
+def check_filters(device_filter: str | None, finding_filter: str | None) -> None:
+    """Raise what is wrong with a profile's two filters, which of them it is, and where in it.
+
+    Raises:
+        InputError: As `check_filter`.
+    """
+    for noun, text, stream in (
+        ("device", device_filter, MACHINES.stream),
+        ("finding", finding_filter, MACHINES_VULNERABILITIES.stream),
+    ):
+        try:
+            check_filter(text, stream)
+        except InputError as error:
+            place = f" at character {error.context['position']}" if "position" in error.context else ""
+            message = f"The {noun} filter is wrong{place}: {error.message}"
+            raise InputError(message, code=error.code, remedy=error.remedy, **error.context) from error
+
+
 def _parse(condition: str) -> Any:
     from odata_query import exceptions as faults  # noqa: PLC0415 - builds its tables, a tenth of a second
     from odata_query.grammar import ODataLexer, ODataParser  # noqa: PLC0415
