@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 from jwt.exceptions import InvalidSubjectError
+
+from riskbridge.errors import ConfigError
+from riskbridge.simulator.authority import create
 
 ISSUER = "https://issuer.simulator.example.test"
 SUBJECT = "system:serviceaccount:riskbridge:worker"
@@ -53,22 +56,36 @@ class Registered:
 
 
 def register(home: Path, passphrase: str) -> Registered:
-    """Make the certificate and the federated token of an application, and write the client's side into `home`.
+    """The certificate and the federated identity of an application, with the client's side of both in `home`.
 
-    They are new at every start, as a rotated certificate is; the paths stay.
+    What is there and not about to expire is kept, so that simulators which share a home take each other's; the token is
+    fresh at every start.
+
+    Raises:
+        ConfigError: `simulator.home`: the folder cannot be written, or holds something else under these names.
     """
-    key, certificate = _make_certificate()
-    identity = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    try:
+        return _register(home, passphrase)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The simulator's home {home} cannot be used: {error}.",
+            code="simulator.home",
+            remedy="Choose another folder with --home, or remove client.pem and federated-issuer.pem from this one.",
+        ) from error
+
+
+def _register(home: Path, passphrase: str) -> Registered:
+    own = _ensure(home / "client.pem", lambda: _pem(*_make_certificate()))
+    issuer = _ensure(home / "federated-issuer.pem", lambda: _pem(*_make_certificate()))
+    key, identity = _key(own), _key(issuer)
+    certificate = x509.load_pem_x509_certificate(own)
     now = datetime.now(UTC)
     claims = {"iss": ISSUER, "sub": SUBJECT, "aud": FEDERATED_AUDIENCE, "iat": now, "exp": now + timedelta(days=1)}
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     pfx = pkcs12.serialize_key_and_certificates(
         b"riskbridge", key, certificate, None, serialization.BestAvailableEncryption(passphrase.encode())
     )
     files = {
-        "client_certificate": _write(home / "client.pem", pem),
+        "client_certificate": (home / "client.pem").resolve(),
         "client_pfx": _write(home / "client.pfx", pfx),
         "federated_token": _write(home / "federated-token", jwt.encode(claims, identity, "RS256").encode()),
     }
@@ -142,6 +159,29 @@ def _make_certificate() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - timedelta(minutes=5)).not_valid_after(now + timedelta(days=365))
     return key, builder.sign(key, hashes.SHA256())
+
+
+def _ensure(path: Path, make: Callable[[], bytes]) -> bytes:
+    """The PEM file's content, made when missing or about to expire; what another process made first stays."""
+    if path.exists() and not _is_about_to_expire(path.read_bytes()):
+        return path.read_bytes()
+    path.unlink(missing_ok=True)
+    create(path, make())
+    return path.read_bytes()
+
+
+def _is_about_to_expire(pem: bytes) -> bool:
+    return x509.load_pem_x509_certificate(pem).not_valid_after_utc < datetime.now(UTC) + timedelta(days=2)
+
+
+def _pem(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _key(pem: bytes) -> Any:
+    return serialization.load_pem_private_key(pem[pem.index(b"-----BEGIN PRIVATE KEY") :], None)
 
 
 def _write(path: Path, content: bytes) -> Path:

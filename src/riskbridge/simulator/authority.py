@@ -50,11 +50,11 @@ def _authority(file: Path) -> trustme.CA:
                 return trustme.CA.from_pem(content, content)
             file.unlink()
         made = trustme.CA(organization_name="riskbridge simulator")
-        _create(file, made.cert_pem.bytes() + made.private_key_pem.bytes())
+        create(file, made.cert_pem.bytes() + made.private_key_pem.bytes())
     return trustme.CA.from_pem(file.read_bytes(), file.read_bytes())
 
 
-def _create(file: Path, content: bytes) -> None:
+def create(file: Path, content: bytes) -> None:
     """Write a file that must not exist; one that another process made in the meantime stays."""
     temporary = _temporary(file, content)
     try:

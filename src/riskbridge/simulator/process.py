@@ -50,7 +50,7 @@ class RunningSimulator:
         tenant_id: The tenant.
         client_id: The application.
         client_secret: Its secret.
-        client_certificate: PEM file with its registered certificate and key, new at every start.
+        client_certificate: PEM file with its registered certificate and key.
         client_pfx: The same as PFX; the secret is its passphrase.
         federated_token: File with a token of the identity provider that it trusts.
         audience: The resource to ask a token for.

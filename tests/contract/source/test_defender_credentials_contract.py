@@ -96,3 +96,10 @@ def test_a_federated_token_is_read_anew_for_every_login(
     assert check(federated_token_file=tmp_path / "token")["token"].is_ok
     (tmp_path / "token").write_text("")
     assert check(federated_token_file=tmp_path / "token")["token"].code == "defender.no-federated-token"
+
+
+def test_a_simulator_of_the_same_home_takes_the_same_certificate(running: RunningSimulator, check: Check) -> None:
+    home = Path(running.client_certificate).parent
+    with start_simulator(SimulatorSettings(home=home, devices=1)):
+        assert check(certificate=Path(running.client_certificate))["token"].is_ok
+        assert check(federated_token_file=Path(running.federated_token))["token"].is_ok

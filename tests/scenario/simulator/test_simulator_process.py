@@ -14,7 +14,8 @@ from urllib.error import HTTPError
 import httpx
 import pytest
 
-from riskbridge.errors import FatalError
+from riskbridge.errors import ConfigError, FatalError
+from riskbridge.simulator.assertions import register
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
@@ -62,7 +63,23 @@ def test_two_processes_share_a_home_and_its_authority(own: RunningSimulator, hom
     with start_simulator(SimulatorSettings(home=home, devices=1)) as other:
         assert Path(other.ca_bundle).read_bytes() == Path(own.ca_bundle).read_bytes()
         assert other.api_url != own.api_url
-    assert sorted(p.name for p in home.iterdir()) == ["authority.pem", "ca.pem"]
+        assert other.client_certificate == own.client_certificate
+    assert sorted(p.name for p in home.iterdir()) == [
+        "authority.pem",
+        "ca.pem",
+        "client.pem",
+        "client.pfx",
+        "federated-issuer.pem",
+        "federated-token",
+    ]
+
+
+def test_a_home_with_a_foreign_certificate_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "client.pem").write_text("nothing of ours")
+    with pytest.raises(ConfigError) as caught:
+        register(tmp_path, "passphrase")
+    assert caught.value.code == "simulator.home"
+    assert "client.pem" in caught.value.remedy
 
 
 def test_it_stops_when_told_to(own: RunningSimulator) -> None:
