@@ -120,11 +120,15 @@ class App:
         self.store.save_profile(profile)
         return saved
 
-    def change_connector(self, connector: Connector, *, client_secret: str, **changes: Any) -> Connector:
-        """Save other values for a connector that is there."""
-        changed = replace(connector, client_secret=self.secrets.seal(client_secret), **changes)
-        self.store.save_connector(changed)
-        return changed
+    def change_connector(
+        self, connector: Connector, profile: Profile, *, client_secret: str | None = None
+    ) -> Connector:
+        """Save other values for a connector and its profile; a secret of None keeps the saved one, "" forgets it."""
+        if client_secret is not None:
+            connector = replace(connector, client_secret=self.secrets.seal(client_secret) if client_secret else "")
+        self.store.save_connector(connector)
+        self.store.save_profile(profile)
+        return connector
 
     def require_free_name(self, name: str) -> None:
         """Raise when a connector has the name.

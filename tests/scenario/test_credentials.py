@@ -77,3 +77,21 @@ def test_a_filter_that_cannot_be_is_refused_before_anything_is_asked(
     assert refused["error"]["position"] == 1
     assert "device filter is wrong at character 1" in refused["error"]["message"]
     assert "healthStatus" in refused["error"]["remedy"]
+
+
+def test_a_connector_is_changed_once_its_test_has_passed(simulator: RunningSimulator, tmp_path: Path) -> None:
+    add(simulator, tmp_path, f"--client-secret={simulator.client_secret}")
+    refused = command(tmp_path, "connector", "change", "tenant", "--client-secret=wrong")
+    assert refused["error"]["code"] == "defender.wrong-secret"
+    assert command(tmp_path, "connector", "test", "tenant")["ok"]
+    changed = command(
+        tmp_path, "connector", "change", "tenant", f"--certificate={simulator.client_certificate}", "--client-secret=",
+        "--device-filter", "healthStatus eq 'Active'", "--page-size", "5000",
+    )  # fmt: skip
+    assert changed["connector"]["certificate"] == simulator.client_certificate
+    assert command(tmp_path, "run", "tenant")["outcome"] == "succeeded"
+    (profile,) = command(tmp_path, "connector", "show", "tenant")["profiles"]
+    assert (profile["device_filter"], profile["page_size"]) == ("healthStatus eq 'Active'", 5000)
+    command(tmp_path, "connector", "change", "tenant", "--device-filter", "", "--page-size", "0")
+    (profile,) = command(tmp_path, "connector", "show", "tenant")["profiles"]
+    assert (profile["device_filter"], profile["page_size"]) == (None, None)

@@ -300,3 +300,17 @@ def test_a_device_filter_holds_for_findings_too(own_simulator: RunningSimulator,
     assert "device-unknown" not in {r["reason"] for r in cli("rejects", "--limit", "100")["rows"]}
     again = cli("run", "tenant")
     assert (again["outcome"], again["counts"]["events"]) == ("succeeded", 0)
+
+
+def test_a_changed_filter_closes_nothing_then_or_later(own_simulator: RunningSimulator, tmp_path: Path) -> None:
+    cli = Cli(tmp_path / "home")
+    cli.add(own_simulator)
+    cli("run", "tenant")
+    before = cli("findings", "not finding.status:FIXED")["count"]
+    cli("connector", "change", "tenant", "--device-filter", "healthStatus eq 'Active'")
+    changed = cli("run", "tenant")
+    assert changed["outcome"] == "partial"
+    assert "filters differ" in " ".join(changed["warnings"])
+    again = cli("run", "tenant")
+    assert (again["outcome"], again["counts"].get("detections_closed", 0)) == ("succeeded", 0)
+    assert cli("findings", "not finding.status:FIXED")["count"] == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -121,6 +122,75 @@ def connector_add(
         say(
             {"connector": _shown(connector), "state": "Registered"},
             f"Registered '{connector.name}'. Next: riskbridge run {connector.name!r}",
+            as_json=as_json,
+        )
+
+
+@connector_app.command("change")
+def connector_change(
+    name: Annotated[str, typer.Argument(help="Connector")],
+    tenant_id: Annotated[str | None, typer.Option(help="Tenant id or verified domain")] = None,
+    client_id: Annotated[str | None, typer.Option(help="Application (client) id")] = None,
+    client_secret: Annotated[str | None, typer.Option(help="New secret or passphrase, env:NAME or file:/path")] = None,
+    certificate: Annotated[str | None, typer.Option(help="PEM or PFX with certificate and key")] = None,
+    federated_token_file: Annotated[str | None, typer.Option(help="File with a workload identity's token")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    cloud: Annotated[str | None, typer.Option(help="Sets login URL, API URL and audience")] = None,
+    login_url: Annotated[str | None, typer.Option(help="Entra login host")] = None,
+    api_url: Annotated[str | None, typer.Option(help="Defender API host")] = None,
+    audience: Annotated[str | None, typer.Option(help="Resource of the token")] = None,
+    ca_bundle: Annotated[str | None, typer.Option(help="PEM certificates to trust besides the system's")] = None,
+    proxy: Annotated[str | None, typer.Option(help="Proxy URL")] = None,
+    device_filter: Annotated[str | None, typer.Option(help="OData filter for devices")] = None,
+    finding_filter: Annotated[str | None, typer.Option(help="OData filter for findings")] = None,
+    page_size: Annotated[int | None, typer.Option(min=0, help="Rows a call; 0: the server's own pages")] = None,
+    home: Home = None,
+    *,
+    retain_missing: Annotated[
+        bool | None, typer.Option(help="Keep the status of findings a run does not report")
+    ] = None,
+    skip_test: Annotated[bool, typer.Option(help="Save without a passed connection test")] = False,
+    as_json: Json = False,
+) -> None:
+    """Change a connector or its profile, once the connection test has passed; '' empties an option, the rest stays."""
+    from riskbridge.app import require_passed  # noqa: PLC0415
+    from riskbridge.cli.render import render_check, say  # noqa: PLC0415
+    from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
+    from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
+
+    files = {"certificate": certificate, "federated_token_file": federated_token_file, "ca_bundle": ca_bundle}
+    changes: dict[str, Any] = {k: str(Path(v).absolute()) if v else None for k, v in files.items() if v is not None}
+    hosts = find_cloud(cloud) if cloud is not None else None
+    texts = {
+        "tenant_id": tenant_id,
+        "client_id": client_id,
+        "description": description,
+        "login_url": login_url or (hosts and hosts.login_url),
+        "api_url": api_url or (hosts and hosts.api_url),
+        "audience": audience or (hosts and hosts.audience),
+        "retain_missing": retain_missing,
+    }
+    changes |= {k: v for k, v in texts.items() if v is not None}
+    changes |= {"proxy": proxy or None} if proxy is not None else {}
+    with _open(home) as opened:
+        connector = replace(opened.store.get_connector(name), **changes)
+        profile = opened.store.get_profile(connector.connector_id, None)
+        profile = replace(
+            profile,
+            device_filter=profile.device_filter if device_filter is None else device_filter or None,
+            finding_filter=profile.finding_filter if finding_filter is None else finding_filter or None,
+            page_size=profile.page_size if page_size is None else page_size or None,
+        )
+        check_filters(profile.device_filter, profile.finding_filter)
+        if not skip_test:
+            report = opened.check_connector(connector, client_secret=client_secret)
+            if not as_json:
+                render_check(report)
+            require_passed(report)
+        opened.change_connector(connector, profile, client_secret=client_secret)
+        say(
+            {"connector": _shown(connector), "state": opened.state_of(connector).value},
+            f"Changed '{connector.name}'. Next: riskbridge run {connector.name!r}",
             as_json=as_json,
         )
 

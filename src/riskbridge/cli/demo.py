@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def _connect(app: App, simulator: RunningSimulator, *, is_quiet: bool) -> Connec
     }
     known = app.store.find_connector(NAME)
     if known is not None:
-        return app.change_connector(known, client_secret=simulator.client_secret, **values)
+        changed = replace(known, **values)
+        profile = app.store.get_profile(known.connector_id, None)
+        return app.change_connector(changed, profile, client_secret=simulator.client_secret)
     connector = new_connector(NAME, **values)
     report = app.check_connector(connector, client_secret=simulator.client_secret)
     if not is_quiet:
