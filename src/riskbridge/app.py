@@ -23,6 +23,7 @@ from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
     from riskbridge.pipeline.run import RunPlan, RunReport
+    from riskbridge.search.listing import FindingTables
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
     from riskbridge.store.engine import DuckDBEngine
@@ -115,7 +116,7 @@ class App:
         Raises:
             InputError: `connector.exists`: the name is taken.
         """
-        saved = replace(connector, client_secret=self.secrets.seal(client_secret) if client_secret else "")
+        saved = replace(connector, client_secret=self._sealed(client_secret))
         self.store.save_connector(saved)
         self.store.save_profile(profile)
         return saved
@@ -125,10 +126,14 @@ class App:
     ) -> Connector:
         """Save other values for a connector and its profile; a secret of None keeps the saved one, "" forgets it."""
         if client_secret is not None:
-            connector = replace(connector, client_secret=self.secrets.seal(client_secret) if client_secret else "")
+            connector = replace(connector, client_secret=self._sealed(client_secret))
         self.store.save_connector(connector)
         self.store.save_profile(profile)
         return connector
+
+    def _sealed(self, client_secret: str) -> str:
+        """A certificate without a passphrase and a federated token need no secret: nothing stays nothing."""
+        return self.secrets.seal(client_secret) if client_secret else ""
 
     def require_free_name(self, name: str) -> None:
         """Raise when a connector has the name.
@@ -334,11 +339,9 @@ class App:
         Raises:
             InputError: `qql.*`: the query, with the position of the mistake.
         """
-        from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
-        from riskbridge.search.listing import FindingTables, count_findings, find_findings  # noqa: PLC0415
+        from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        tables = FindingTables(*(self.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
-        now = self._now()
+        tables, now = self._finding_tables(), self._now()
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 
@@ -352,7 +355,7 @@ class App:
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-        finding = self._one(self._finding_view(), "finding_id", finding_id, "finding")
+        finding = self._one(self._finding_tables().view(), "finding_id", finding_id, "finding")
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, ScoreSettings())
@@ -416,12 +419,11 @@ class App:
         newest = rows.filter(rows.run == self.warehouse.last_run())
         return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
-    def _finding_view(self) -> Any:
+    def _finding_tables(self) -> FindingTables:
         from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
-        from riskbridge.search.views import finding_view  # noqa: PLC0415
+        from riskbridge.search.listing import FindingTables  # noqa: PLC0415
 
-        table = self.warehouse.table
-        return finding_view(table(FINDING), table(ASSET), table(CVE), table(CVE_SCORE), table(RUN))
+        return FindingTables(*(self.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
 
     def _asset_view(self) -> Any:
         from riskbridge.model.target import ASSET, FINDING  # noqa: PLC0415

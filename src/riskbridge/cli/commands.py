@@ -83,8 +83,8 @@ def connector_add(
     as_json: Json = False,
 ) -> None:
     """Add a connector and its profile, once the connection test has passed."""
-    from riskbridge.app import new_connector, new_profile, require_passed  # noqa: PLC0415
-    from riskbridge.cli.render import render_check, say  # noqa: PLC0415
+    from riskbridge.app import new_connector, new_profile  # noqa: PLC0415
+    from riskbridge.cli.render import say  # noqa: PLC0415
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
@@ -114,10 +114,7 @@ def connector_add(
         )
         check_filters(device_filter, finding_filter)
         if not skip_test:
-            report = opened.check_connector(connector, client_secret=secret)
-            if not as_json:
-                render_check(report)
-            require_passed(report)
+            _require_tested(opened, connector, secret, as_json=as_json)
         opened.add_connector(connector, profile, client_secret=secret)
         say(
             {"connector": _shown(connector), "state": "Registered"},
@@ -153,8 +150,7 @@ def connector_change(
     as_json: Json = False,
 ) -> None:
     """Change a connector or its profile, once the connection test has passed; '' empties an option, the rest stays."""
-    from riskbridge.app import require_passed  # noqa: PLC0415
-    from riskbridge.cli.render import render_check, say  # noqa: PLC0415
+    from riskbridge.cli.render import say  # noqa: PLC0415
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
@@ -183,10 +179,7 @@ def connector_change(
         )
         check_filters(profile.device_filter, profile.finding_filter)
         if not skip_test:
-            report = opened.check_connector(connector, client_secret=client_secret)
-            if not as_json:
-                render_check(report)
-            require_passed(report)
+            _require_tested(opened, connector, client_secret, as_json=as_json)
         opened.change_connector(connector, profile, client_secret=client_secret)
         say(
             {"connector": _shown(connector), "state": opened.state_of(connector).value},
@@ -253,7 +246,9 @@ def run(
     profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
     home: Home = None,
     *,
-    accept_drop: Annotated[bool, typer.Option(help="Close findings even after a very large drop")] = False,
+    accept_drop: Annotated[
+        bool, typer.Option(help="Close findings even after a large drop or a doubtful reading")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a connector now; one that was killed goes on where it was."""
@@ -419,6 +414,16 @@ def _open(home: Path | None) -> App:
     settings = load_settings(home=home or _state["home"])
     set_up_logging(settings.log_level, as_json=settings.log_json)
     return App(settings, command=" ".join(["riskbridge", *words[:2]]))
+
+
+def _require_tested(opened: App, connector: Connector, client_secret: str | None, *, as_json: bool) -> None:
+    from riskbridge.app import require_passed  # noqa: PLC0415
+    from riskbridge.cli.render import render_check  # noqa: PLC0415
+
+    report = opened.check_connector(connector, client_secret=client_secret)
+    if not as_json:
+        render_check(report)
+    require_passed(report)
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

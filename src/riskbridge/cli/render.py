@@ -40,6 +40,13 @@ FINDING_COLUMNS = {
 }
 
 
+CUT = ("title", "asset", "system")
+"""Columns cut to one line where a terminal is narrow."""
+GAP, NARROWEST = 2, 6
+WIDEST_WHOLE = 16
+"""Characters up to which a column is always shown whole: a CVE id has 13 to 16."""
+
+
 def say_json(value: object) -> None:
     """One JSON object as the last line of standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
@@ -70,11 +77,22 @@ def render_rows(rows: list[dict[str, Any]], *, empty: str) -> None:
     if not rows:
         console.print(escape(empty))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(_cell(v) for v in row.values()))
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    cells = [[_cell(v) for v in row.values()] for row in rows]
+    widths = {n: max(len(n), *map(len, column)) for n, column in zip(rows[0], zip(*cells, strict=True), strict=True)}
+    # Ids and numbers are of no use when they are cut; names share what is left.
+    whole = {n: width for n, width in widths.items() if width <= WIDEST_WHOLE and n not in CUT}
+    left = console.width - sum(whole.values()) - GAP * (len(widths) - 1)
+    for name, width in widths.items():
+        if name in whole and left >= 0:
+            table.add_column(name, no_wrap=True, min_width=width)
+        elif name in CUT:
+            share = max(NARROWEST, left // (len(widths) - len(whole)))
+            table.add_column(name, no_wrap=True, max_width=share)
+        else:
+            table.add_column(name)
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
 
 

@@ -51,7 +51,7 @@ class Sighting:
         run: The run's number.
         observed_at: The time of all its sightings, UTC.
         previous_at: The time of the connector's newest published run, UTC; None before the first.
-        in_scope_since: Since when the connector has been read with this run's filters, UTC; None for ever.
+        in_scope_since: Since when the connector has been read with this run's filters, UTC; None: whatever is missing may close.
     """
 
     run: int

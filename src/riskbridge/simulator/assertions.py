@@ -113,32 +113,36 @@ def check(assertion: str, registered: Registered, *, client_id: str, audiences: 
     if claims.get("iss") != client_id:
         _check_federated(assertion, claims, registered)
         return
-    public_key: Any = registered.certificate.public_key()
     if not _is_registered(head, registered.certificate):
         raise AssertionRefusedError(700027)
-    try:
-        jwt.decode(assertion, public_key, ["PS256", "RS256"], audience=audiences, subject=client_id)
-    except jwt.ExpiredSignatureError as error:
-        raise AssertionRefusedError(700024) from error
-    except jwt.InvalidAudienceError as error:
-        raise AssertionRefusedError(700023) from error
-    except InvalidSubjectError as error:
-        raise AssertionRefusedError(700021) from error
-    except jwt.InvalidTokenError as error:
-        raise AssertionRefusedError(700027) from error
+    key: Any = registered.certificate.public_key()
+    _verify(assertion, key, audiences, client_id, wrong_audience=700023, wrong_subject=700021)
 
 
 def _check_federated(assertion: str, claims: Mapping[str, Any], registered: Registered) -> None:
     if claims.get("iss") != ISSUER:
         raise AssertionRefusedError(700211)
+    key = registered.issuer_key
+    _verify(assertion, key, [FEDERATED_AUDIENCE], SUBJECT, wrong_audience=700212, wrong_subject=700213)
+
+
+def _verify(
+    assertion: str,
+    key: rsa.RSAPublicKey,
+    audiences: list[str],
+    subject: str,
+    *,
+    wrong_audience: int,
+    wrong_subject: int,
+) -> None:
     try:
-        jwt.decode(assertion, registered.issuer_key, ["RS256"], audience=FEDERATED_AUDIENCE, subject=SUBJECT)
+        jwt.decode(assertion, key, ["PS256", "RS256"], audience=audiences, subject=subject)
     except jwt.ExpiredSignatureError as error:
         raise AssertionRefusedError(700024) from error
     except jwt.InvalidAudienceError as error:
-        raise AssertionRefusedError(700212) from error
+        raise AssertionRefusedError(wrong_audience) from error
     except InvalidSubjectError as error:
-        raise AssertionRefusedError(700213) from error
+        raise AssertionRefusedError(wrong_subject) from error
     except jwt.InvalidTokenError as error:
         raise AssertionRefusedError(700027) from error
 

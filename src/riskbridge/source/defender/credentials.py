@@ -14,7 +14,14 @@ _LARGEST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate and its private key, as PEM texts; the key is never part of the text form."""
+    """A certificate and its private key; the key is never part of the text form.
+
+    Attributes:
+        certificate_pem: PEM text.
+        key_pem: PKCS #8 PEM text, not encrypted.
+        thumbprint: SHA-1 of the certificate in upper-case hexadecimal, as Entra's portal shows it.
+        expires_at: Aware UTC.
+    """
 
     certificate_pem: str
     key_pem: str

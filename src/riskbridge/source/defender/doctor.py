@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from riskbridge.errors import RiskbridgeError
 from riskbridge.model.source_model import MACHINES, SOURCE_MODELS, SourceModel
@@ -32,7 +32,7 @@ def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderAp
     list, since nothing else can be tried.
     """
     try:
-        items = _check_certificate(settings)
+        items = _check_certificate(settings, clock)
         token = tokens.token()
     except RiskbridgeError as error:
         return CheckReport((_failed("token", error, settings),))
@@ -53,11 +53,11 @@ def token_roles(token: str) -> tuple[str, ...]:
     return tuple(sorted(str(role) for role in roles)) if isinstance(roles, list) else ()
 
 
-def _check_certificate(settings: DefenderSettings) -> list[CheckItem]:
+def _check_certificate(settings: DefenderSettings, clock: Clock) -> list[CheckItem]:
     if settings.certificate is None:
         return []
     found = read_certificate(settings.certificate, settings.client_secret)
-    days = (found.expires_at - datetime.now(UTC)).days
+    days = (found.expires_at - clock.now()).days
     soon = f" That is in {days} days: make its successor now." if days < EXPIRY_WARNING_DAYS else ""
     message = f"Certificate {found.thumbprint} is valid until {found.expires_at:%Y-%m-%d}.{soon}"
     return [CheckItem("certificate", is_ok=True, message=message)]
