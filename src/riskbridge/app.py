@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
 from riskbridge.errors import ConfigError, InputError, RiskbridgeError
-from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome
+from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.security.home import HomeLock
@@ -214,7 +214,13 @@ class App:
             self._finish(record, RunOutcome.INTERRUPTED)
             raise
         return self._finish(
-            record, report.outcome, counts=report.counts, warnings=tuple(report.warnings), run=report.run, calls=calls
+            record,
+            report.outcome,
+            counts=report.counts,
+            warnings=tuple(report.warnings),
+            run=report.run,
+            calls=calls,
+            streams=tuple(report.streams),
         )
 
     def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
@@ -280,6 +286,7 @@ class App:
             finding_filter=profile.finding_filter,
             retain_missing=connector.retain_missing,
             is_drop_accepted=is_drop_accepted,
+            strategy=Strategy(profile.strategy),
         )
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
@@ -351,7 +358,7 @@ class App:
         Raises:
             InputError: `finding.unknown`: no finding has an id that begins so, or several have.
         """
-        from riskbridge.model.target import CVE_SCORE, DETECTION, EVENT  # noqa: PLC0415
+        from riskbridge.model.target import CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
@@ -367,7 +374,12 @@ class App:
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
-            "detections": self._records(detections.filter(detections.finding_id == finding["finding_id"]).limit(1000)),
+            "detections": self._records(
+                detections.filter(detections.finding_id == finding["finding_id"])
+                .left_join(self.warehouse.current(DETECTION_DETAIL), "detection_id")
+                .drop("detection_id_right")
+                .limit(1000)
+            ),
             "events": self._records(
                 events.filter(events.subject_id == finding["finding_id"]).order_by("run").limit(1000)
             ),
@@ -446,22 +458,6 @@ class App:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
 
 
-def new_connector(name: str, **values: Any) -> Connector:
-    """A connector with a fresh id; the name must not be blank.
-
-    Raises:
-        InputError: `connector.bad-name`.
-    """
-    if not name.strip():
-        raise InputError("A connector needs a name.", code="connector.bad-name", remedy="Give one with --name.")
-    return Connector(connector_id=uuid.uuid4().hex, name=name.strip(), **values)
-
-
-def new_profile(connector: Connector, **values: Any) -> Profile:
-    """A profile of that connector with a fresh id, named `default`."""
-    return Profile(profile_id=uuid.uuid4().hex, connector_id=connector.connector_id, name="default", **values)
-
-
 def require_passed(report: CheckReport) -> None:
     """Raise the first failed item of a connection test as the reason not to save.
 
@@ -478,7 +474,9 @@ def require_passed(report: CheckReport) -> None:
 
 
 def _scope(profile: Profile) -> str:
-    return json.dumps([profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map])
+    return json.dumps(
+        [profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map, profile.strategy]
+    )
 
 
 def _factors(explanation: Any) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskbridge.model.connector import Strategy
+
 if TYPE_CHECKING:
     from riskbridge.app import App
     from riskbridge.model.connector import Connector
@@ -76,6 +78,9 @@ def connector_add(
     device_filter: Annotated[str | None, typer.Option(help="OData filter for devices")] = None,
     finding_filter: Annotated[str | None, typer.Option(help="OData filter for findings")] = None,
     page_size: Annotated[int | None, typer.Option(help="Rows a call; left out: the server's own pages")] = None,
+    strategy: Annotated[
+        Strategy, typer.Option(help="How findings are fetched: live list, snapshot, files, changes, or what suits")
+    ] = Strategy.PAGED,
     home: Home = None,
     *,
     retain_missing: Annotated[bool, typer.Option(help="Keep the status of findings a run does not report")] = False,
@@ -83,8 +88,8 @@ def connector_add(
     as_json: Json = False,
 ) -> None:
     """Add a connector and its profile, once the connection test has passed."""
-    from riskbridge.app import new_connector, new_profile  # noqa: PLC0415
     from riskbridge.cli.render import say  # noqa: PLC0415
+    from riskbridge.model.connector import new_connector, new_profile  # noqa: PLC0415
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
@@ -110,7 +115,11 @@ def connector_add(
         )
         opened.require_free_name(connector.name)
         profile = new_profile(
-            connector, device_filter=device_filter, finding_filter=finding_filter, page_size=page_size
+            connector,
+            device_filter=device_filter,
+            finding_filter=finding_filter,
+            page_size=page_size,
+            strategy=strategy.value,
         )
         check_filters(device_filter, finding_filter)
         if not skip_test:
@@ -141,6 +150,7 @@ def connector_change(
     device_filter: Annotated[str | None, typer.Option(help="OData filter for devices")] = None,
     finding_filter: Annotated[str | None, typer.Option(help="OData filter for findings")] = None,
     page_size: Annotated[int | None, typer.Option(min=0, help="Rows a call; 0: the server's own pages")] = None,
+    strategy: Annotated[Strategy | None, typer.Option(help="How findings are fetched")] = None,
     home: Home = None,
     *,
     retain_missing: Annotated[
@@ -176,6 +186,7 @@ def connector_change(
             device_filter=profile.device_filter if device_filter is None else device_filter or None,
             finding_filter=profile.finding_filter if finding_filter is None else finding_filter or None,
             page_size=profile.page_size if page_size is None else page_size or None,
+            strategy=profile.strategy if strategy is None else strategy.value,
         )
         check_filters(profile.device_filter, profile.finding_filter)
         if not skip_test:

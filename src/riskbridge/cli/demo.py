@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from riskbridge.app import App, new_connector, new_profile, require_passed
+from riskbridge.app import App, require_passed
 from riskbridge.cli.progress import show_progress
 from riskbridge.cli.render import (
     ASSET_COLUMNS,
@@ -22,7 +22,7 @@ from riskbridge.cli.render import (
 )
 from riskbridge.config import load_settings
 from riskbridge.errors import FatalError
-from riskbridge.model.connector import Connector
+from riskbridge.model.connector import Connector, new_connector, new_profile
 from riskbridge.model.run import RunRecord
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings

@@ -156,6 +156,7 @@ def record_as_dict(record: RunRecord) -> dict[str, Any]:
         "rejects": counts.get("rejects", 0),
         "counts": counts,
         "warnings": list(record.warnings),
+        "streams": list(record.streams),
         "error": record.error,
     }
 

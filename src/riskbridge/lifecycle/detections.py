@@ -40,6 +40,9 @@ VALIDITY = ("valid_from_run", "valid_to_run")
 ATTRIBUTES = tuple(n for n in DETECTION.names if n not in (*IDENTITY, *LIFE, *VALIDITY))
 """Columns that may change while a detection stays the same detection."""
 
+COMPARED = tuple(n for n in ATTRIBUTES if n != "external_finding_id")
+"""Those whose change is one: a source's row id is spelled differently by each of its streams."""
+
 COLUMNS = tuple(n for n in DETECTION.names if n not in VALIDITY)
 
 
@@ -81,7 +84,7 @@ def diff_seen(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table
     run = ibis.literal(sighting.run, "int64")
     is_new = both.was_state.isnull()
     is_back = both.was_state == "closed"
-    is_changed = ibis.or_(*(~both[n].identical_to(both[f"was_{n}"]) for n in ATTRIBUTES))
+    is_changed = ibis.or_(*(~both[n].identical_to(both[f"was_{n}"]) for n in COMPARED))
     change = ibis.cases(
         (is_new, "new"),
         (is_back, "reopened"),
@@ -134,18 +137,21 @@ def diff_missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Ta
     return missing.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
 
 
-def diff_closed(seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: Sighting) -> ir.Table:
+def diff_closed(
+    seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: Sighting, said_fixed: ir.Table | None = None
+) -> ir.Table:
     """New versions of open detections that a complete run of the same scope did not see: closed, with the reason.
 
     Reasons, first match wins: `device-removed` (the device is gone from the source's list), `device-silent` (its sensor
     is inactive), `version-changed` (another version of the product is on the device now), `kb-installed` (no row of the
-    device asks for the fixing KB any more), else `unexplained`.
+    device asks for the fixing KB any more), `source-said-fixed` (the source said so), else `unexplained`.
 
     Args:
         seen: One row a detection, as in `diff_seen`.
         current: The connector's current rows of DETECTION.
         devices: Devices of this run: `source_asset_id`, `health_status`.
         sighting: When the run looked.
+        said_fixed: `detection_id` of what the source itself called fixed; None where it said nothing.
 
     Returns:
         The columns of DETECTION but validity, and `change` (`closed`), `evidence` (text).
@@ -167,6 +173,11 @@ def diff_closed(seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: 
         .mutate(is_kb_wanted=ibis.literal(value=True))
     )
     rows = missing.left_join(devices, [("source_asset_id", "_device")])
+    if said_fixed is None:
+        rows = rows.mutate(_is_said=ibis.literal(value=False))
+    else:
+        said = said_fixed.select(_said="detection_id")
+        rows = rows.left_join(said, [("detection_id", "_said")]).mutate(_is_said=lambda t: t["_said"].notnull())
     return _with_reason(rows, versions, wanted, sighting)
 
 
@@ -180,6 +191,7 @@ def _with_reason(rows: ir.Table, versions: ir.Table, wanted: ir.Table, sighting:
         (rows.health_status == "Inactive", "device-silent"),
         (rows.now_version.notnull() & (rows.now_version != rows.product_version), "version-changed"),
         (rows.fixing_kb.notnull() & rows.is_kb_wanted.isnull(), "kb-installed"),
+        (rows["_is_said"], "source-said-fixed"),
         else_="unexplained",
     )
     rows = rows.mutate(close_reason=reason)
@@ -188,6 +200,7 @@ def _with_reason(rows: ir.Table, versions: ir.Table, wanted: ir.Table, sighting:
         (rows.close_reason == "device-silent", "the device's sensor is inactive"),
         (rows.close_reason == "version-changed", ibis.literal("version on the device now: ") + rows.now_version),
         (rows.close_reason == "kb-installed", ibis.literal("no row of the device asks for KB") + rows.fixing_kb),
+        (rows.close_reason == "source-said-fixed", "the source reported it as fixed"),
         else_="a complete reading of the same scope did not report it",
     )
     return rows.mutate(

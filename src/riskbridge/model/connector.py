@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from riskbridge.errors import InputError
 
 
 class ConnectorState(StrEnum):
@@ -24,6 +28,22 @@ class RunOutcome(StrEnum):
     PARTIAL = "partial"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+
+
+class Strategy(StrEnum):
+    """How a profile fetches findings.
+
+    `paged` reads the live list page by page; `export-json` and `export-files` read the snapshot that Defender makes every
+    six hours; `delta` reads what changed since the last complete reading, after a whole snapshot where there is none;
+    `auto` is `delta` where it can be, over the export that suits the number of devices, and `paged` where a tenant or a
+    filter leaves nothing else.
+    """
+
+    PAGED = "paged"
+    EXPORT_JSON = "export-json"
+    EXPORT_FILES = "export-files"
+    DELTA = "delta"
+    AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,10 @@ class Connector:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What one run of a connector fetches: filters are OData v4 texts, None for everything; `page_size` is rows a call."""
+    """What one run of a connector fetches.
+
+    Filters are OData v4 texts, None for everything; `page_size` is rows a call; `strategy` is a word of `Strategy`.
+    """
 
     profile_id: str
     connector_id: str
@@ -67,3 +90,20 @@ class Profile:
     finding_filter: str | None = None
     page_size: int | None = None
     is_active: bool = True
+    strategy: str = Strategy.PAGED.value
+
+
+def new_connector(name: str, **values: Any) -> Connector:
+    """A connector with a fresh id; the name must not be blank.
+
+    Raises:
+        InputError: `connector.bad-name`.
+    """
+    if not name.strip():
+        raise InputError("A connector needs a name.", code="connector.bad-name", remedy="Give one with --name.")
+    return Connector(connector_id=uuid.uuid4().hex, name=name.strip(), **values)
+
+
+def new_profile(connector: Connector, **values: Any) -> Profile:
+    """A profile of that connector with a fresh id, named `default`."""
+    return Profile(profile_id=uuid.uuid4().hex, connector_id=connector.connector_id, name="default", **values)

@@ -31,6 +31,7 @@ class RunRecord:
         is_resumed: It was killed and taken up again.
         trigger: What began it: `manual`, or the name of a schedule.
         phase: The phase it had reached when the record was last saved; None before the first.
+        streams: How each stream was read and what speaks for its being complete, as plain data.
     """
 
     run_id: str
@@ -51,3 +52,4 @@ class RunRecord:
     is_resumed: bool = False
     trigger: str = "manual"
     phase: str | None = None
+    streams: tuple[dict[str, object], ...] = ()

@@ -6,7 +6,7 @@ Source: the `machine`, `PublicAssetVulnerabilityDto` and `vulnerability` resourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["string", "integer", "number", "boolean", "datetime", "strings", "objects", "object"]
@@ -175,4 +175,106 @@ VULNERABILITIES = SourceModel(
     ),
 )
 
-SOURCE_MODELS = (MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES)
+_EXPORT_FIELDS = (
+    Field("id", "string", "Row id; to be taken as opaque", required=True),
+    Field("deviceId", "string", "Device id", required=True),
+    Field("rbacGroupId", "integer", "Device group; 0 is none", "0"),
+    Field("rbacGroupName", "string", "Device group's name", "Unassigned"),
+    Field("deviceName", "string", "Host name", "wks-0042.example.test"),
+    Field("osPlatform", "string", "Operating system; Linux for every distribution", "Windows11"),
+    Field("osVersion", "string", "Release and build", "10.0.26100.6584"),
+    Field("osArchitecture", "string", "Processor", "x64"),
+    Field("softwareVendor", "string", "Vendor, normalised by Defender", "openssl"),
+    Field("softwareName", "string", "Product, normalised by Defender", "openssl"),
+    Field("softwareVersion", "string", "Installed version", "3.3.1.0"),
+    Field("cveId", "string", "CVE id, or a temporary TVM id; null where a product has none", "CVE-2024-3094"),
+    Field("vulnerabilitySeverityLevel", "string", "Low, Medium, High or Critical", "High"),
+    Field("recommendedSecurityUpdate", "string", "Update that fixes it", "September 2025 Security Updates"),
+    Field("recommendedSecurityUpdateId", "string", "Its id", "5065429"),
+    Field("recommendedSecurityUpdateUrl", "string", "Where it is described"),
+    Field("diskPaths", "strings", "Files that prove the product is there"),
+    Field("registryPaths", "strings", "Registry keys that prove it"),
+    Field("lastSeenTimestamp", "datetime", "Last seen, UTC without a zone", "2025-09-17 14:52:23"),
+    Field("firstSeenTimestamp", "datetime", "First seen, UTC without a zone", "2025-09-10 11:18:18"),
+    Field("endOfSupportStatus", "string", "Whether the version is still supported"),
+    Field("endOfSupportDate", "datetime", "Until when it is"),
+    Field("exploitabilityLevel", "string", "What is known of exploits", "ExploitIsPublic"),
+    Field("recommendationReference", "string", "Defender's recommendation", "va-_-openssl-_-openssl"),
+    Field("cvssScore", "number", "CVSS base score, 0 to 10", "7.5"),
+    Field("securityUpdateAvailable", "boolean", "An update exists", "true"),
+    Field("cveMitigationStatus", "string", "Whether it is mitigated otherwise"),
+    Field("isOnboarded", "boolean", "The device is onboarded", "true"),
+    Field("cveBatchTitle", "string", "Title of the update that the CVE came with"),
+    Field("cveBatchUrl", "string", "Where that is described"),
+)
+
+_INVENTORY_FIELDS = (
+    Field("deviceId", "string", "Device id", required=True),
+    Field("rbacGroupId", "integer", "Device group; 0 is none", "0"),
+    Field("rbacGroupName", "string", "Device group's name", "Unassigned"),
+    Field("deviceName", "string", "Host name", "wks-0042.example.test"),
+    Field("osPlatform", "string", "Operating system", "Windows11"),
+    Field("softwareVendor", "string", "Vendor, normalised by Defender", "openssl", required=True),
+    Field("softwareName", "string", "Product, normalised by Defender", "openssl", required=True),
+    Field("softwareVersion", "string", "Installed version", "3.3.1.0"),
+    Field("numberOfWeaknesses", "integer", "Weaknesses of this version", "3"),
+    Field("diskPaths", "strings", "Files that prove the product is there"),
+    Field("registryPaths", "strings", "Registry keys that prove it"),
+    Field("softwareFirstSeenTimestamp", "datetime", "First seen, UTC without a zone", "2025-09-10 11:18:18"),
+    Field("softwareLastSeenTimestamp", "datetime", "Last seen, UTC without a zone", "2025-09-17 14:52:23"),
+    Field("endOfSupportStatus", "string", "Whether the version is still supported"),
+    Field("endOfSupportDate", "datetime", "Until when it is"),
+    Field("productCodeCpe", "string", "Common platform enumeration", "cpe:2.3:a:openssl:openssl:3.3.1:*:*:*:*:*:*:*"),
+)
+
+
+def _as_in_files(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The same fields as export files spell them: `softwareName` is `SoftwareName` there, `osPlatform` `OSPlatform`."""
+
+    def spelled(name: str) -> str:
+        return f"OS{name[2:]}" if name.startswith("os") else name[0].upper() + name[1:]
+
+    return tuple(replace(field, name=spelled(field.name)) for field in fields)
+
+
+VULNERABILITIES_BY_MACHINE = SourceModel(
+    "defender.softwareVulnerabilitiesByMachine",
+    "softwareVulnerabilitiesByMachine",
+    "One row per device, product, version and CVE, as GET /api/machines/SoftwareVulnerabilitiesByMachine gives it.",
+    _EXPORT_FIELDS,
+)
+
+VULNERABILITIES_EXPORT = SourceModel(
+    "defender.softwareVulnerabilitiesExport",
+    "softwareVulnerabilitiesExport",
+    "The same rows from the files that GET /api/machines/SoftwareVulnerabilitiesExport names.",
+    _as_in_files(_EXPORT_FIELDS),
+)
+
+VULNERABILITY_CHANGES = SourceModel(
+    "defender.softwareVulnerabilityChangesByMachine",
+    "softwareVulnerabilityChangesByMachine",
+    "The same rows as far as they changed, as GET /api/machines/SoftwareVulnerabilityChangesByMachine gives them.",
+    (
+        *_EXPORT_FIELDS,
+        Field("status", "string", "New, Fixed or Updated", "Fixed"),
+        Field("eventTimestamp", "datetime", "When it changed, UTC without a zone", "2026-11-20 12:00:00"),
+    ),
+)
+
+SOFTWARE_INVENTORY = SourceModel(
+    "defender.softwareInventoryByMachine",
+    "softwareInventoryByMachine",
+    "One row per device and installed product, as GET /api/machines/SoftwareInventoryByMachine gives it.",
+    _INVENTORY_FIELDS,
+)
+
+SOURCE_MODELS = (
+    MACHINES,
+    MACHINES_VULNERABILITIES,
+    VULNERABILITIES_BY_MACHINE,
+    VULNERABILITIES_EXPORT,
+    VULNERABILITY_CHANGES,
+    VULNERABILITIES,
+    SOFTWARE_INVENTORY,
+)

@@ -86,6 +86,33 @@ DETECTION_DRAFT = Table(
     key=("external_finding_id",),
 )
 
+_DETAILS = (
+    Column("security_update", "string", description="Update that fixes it", example="September 2025 Security Updates"),
+    Column("security_update_id", "string", description="Its id", example="5065429"),
+    Column("security_update_url", "string", description="Where it is described"),
+    Column("is_update_available", "boolean", description="The source knows of an update"),
+    Column("disk_paths", TEXTS, description="Files that prove the product is there, sorted"),
+    Column("registry_paths", TEXTS, description="Registry keys that prove it, sorted"),
+    Column("source_first_seen_at", AT, description="First seen by the source itself, UTC"),
+    Column("exploitability", "string", description="What the source knows of exploits", example="ExploitIsPublic"),
+    Column("recommendation", "string", description="The source's recommendation", example="va-_-openssl-_-openssl"),
+    Column("mitigation_status", "string", description="Whether it is mitigated otherwise, in the source's word"),
+    Column("end_of_support", "string", description="Whether the version is still supported, in the source's word"),
+    Column("end_of_support_at", AT, description="Until when it is, UTC"),
+)
+
+DETECTION_DETAIL_DRAFT = Table(
+    "detection_detail_draft",
+    "What only some of a source's streams say of a detection, after mapping.",
+    (
+        Column("external_finding_id", "string", nullable=False, description="The source's own id of the row"),
+        *_DETAILS,
+        Column("raw_page", "int64", description="Staged page of the raw row"),
+        Column("raw_row", "int64", description="Row in that page"),
+    ),
+    key=("external_finding_id",),
+)
+
 CVE_DRAFT = Table(
     "cve_draft",
     "What one source says of a CVE, after mapping.",
@@ -221,6 +248,17 @@ DETECTION = Table(
     key=("detection_id",),
 )
 
+DETECTION_DETAIL = Table(
+    "detection_detail",
+    "What only some of a source's streams say of a detection; a stream that does not carry it leaves it as it was.",
+    (
+        Column("detection_id", "string", nullable=False),
+        *_DETAILS,
+        *_VALIDITY,
+    ),
+    key=("detection_id",),
+)
+
 FINDING = Table(
     "finding",
     "What a person works on: one per asset and CVE, or per asset and title where there is no CVE.",
@@ -330,10 +368,25 @@ RUN = Table(
             "scope_hash", "string", nullable=False, description="Hash of filters and stream: closings need the same"
         ),
         Column("map_version", "string", nullable=False),
+        Column("strategy", "string", nullable=False, description="How findings were fetched", example="paged"),
+        Column("reflects_at", AT, nullable=False, description="The moment whose findings it tells of, UTC"),
+        Column("catalogue_at", AT, description="When the whole CVE catalogue was last read, UTC; null when never"),
     ),
     key=("run",),
 )
 
 RUN_REJECT = Table("run_reject", "Rejects by run.", (Column("run", "int64", nullable=False), *REJECT.columns))
 
-WAREHOUSE = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, FINDING, EVENT, CVE, CVE_SCORE, RUN, RUN_REJECT)
+WAREHOUSE = (
+    SOURCE_ASSET,
+    ASSET_LINK,
+    ASSET,
+    DETECTION,
+    DETECTION_DETAIL,
+    FINDING,
+    EVENT,
+    CVE,
+    CVE_SCORE,
+    RUN,
+    RUN_REJECT,
+)

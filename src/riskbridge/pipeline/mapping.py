@@ -13,7 +13,7 @@ from riskbridge.forms import hash_id
 from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
 from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind
+from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling
 from riskbridge.transform.spec import StreamMap
 
 IDS = ("detection_id", "finding_id", "asset_id", "source_asset_id")
@@ -31,7 +31,7 @@ class Keyed:
     Attributes:
         records: One row a key.
         rejects: The others.
-        moved: Records that came on more than one page.
+        moved: Records that came on more than one page; told by key, so two rows of one record count too.
     """
 
     records: ir.Table
@@ -83,6 +83,7 @@ class SightingsBuilder:
         self._engine = engine
         self._is_scoped = is_scoped
         self.out_of_scope = 0
+        self.passed_over = 0
         self._stream = stream
         self._types = staged_types
         self._links = links
@@ -98,7 +99,12 @@ class SightingsBuilder:
 
     def add(self, files: Sequence[Path], number_of_rows: int) -> None:
         """Map and key the rows of some files; what cannot be used is looked for only when some row is missing."""
-        engine, raw = self._engine, self._engine.read_parquet(files, self._types)
+        engine, whole = self._engine, self._engine.read_parquet(files, self._types)
+        raw = telling(self._stream, whole)
+        if raw is not whole:
+            passed_over = number_of_rows - int(engine.scalar(raw.count()))
+            number_of_rows -= passed_over
+            self.passed_over += passed_over
         made: list[ir.Table] = []
 
         def materialise(expression: ir.Table) -> ir.Table:

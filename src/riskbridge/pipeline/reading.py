@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import ibis.expr.types as ir
 
+from riskbridge.errors import RiskbridgeError
+from riskbridge.model.connector import Strategy
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
-from riskbridge.model.target import REJECT
+from riskbridge.model.target import DETECTION_DETAIL_DRAFT, DETECTION_DRAFT, REJECT
 from riskbridge.pipeline.mapping import Keyed, SightingsBuilder, key_devices
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reconcile import Reconciliation
+from riskbridge.pipeline.strategy import Choice, History, choose
+from riskbridge.source.protocol import SnapshotChangedError
+from riskbridge.staging.reconcile import Reconciliation as Completeness
 from riskbridge.staging.stream import PageCursor, StagedPage, StagedStream
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.transform.compile import apply
 from riskbridge.transform.spec import TransformMap
 
+MOST_LOOKS = 2
+"""Readings of a list that moves: when rows changed places in the last one too, it is not called complete."""
+MOST_SNAPSHOTS = 4
+"""Snapshots begun before a reading that never ends within one is given up."""
+NOT_OFFERED = ("defender.not-found", "defender.forbidden")
+"""What a tenant without the endpoint answers."""
 PAGES_A_BATCH = 12
 """Pages mapped at a time: enough that preparing the statement does not count, few enough to keep up."""
 
@@ -26,7 +39,9 @@ PAGES_A_BATCH = 12
 class Source(Protocol):
     """Where rows come from: streams of pages, each page already columns of the stream's data model."""
 
-    def read(self, stream: str, *, filter_text: str | None, resume: PageCursor | None) -> Iterator[StagedPage]:
+    def read(
+        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+    ) -> Iterator[StagedPage]:
         """Pages in order, from the cursor on; raises the errors of `riskbridge.errors`."""
 
 
@@ -42,9 +57,15 @@ class Reading:
         filters: OData text by stream.
         work: Takes devices as soon as they are read.
         progress: Told of every page.
+        wanted: How the profile wants findings fetched.
+        history: What is stored of earlier readings; None before the first.
+        observed_at: When the run began, UTC.
         counts: Rows by phase.
         warnings: Sentences.
         doubts: Why what was not seen may be there all the same, in sentences.
+        evidence: How each stream was read and what speaks for its being complete, as plain data.
+        reflects_at: The moment that the findings are of, UTC.
+        strategy: How findings were fetched.
     """
 
     engine: DuckDBEngine
@@ -54,38 +75,112 @@ class Reading:
     filters: dict[str, str | None]
     work: Reconciliation
     progress: Progress
+    wanted: Strategy
+    history: History | None
+    observed_at: datetime
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    evidence: list[dict[str, object]] = field(default_factory=list)
+    reflects_at: datetime | None = None
+    strategy: Strategy = Strategy.PAGED
 
     def read_findings(self) -> Keyed:
         """Devices first, whole; then findings, while a second thread identifies the devices and maps what arrives."""
-        devices, model = self._read(Phase.MACHINES, MACHINES), MACHINES_VULNERABILITIES
+        devices = self._read_devices()
+        choice = choose(
+            self.wanted,
+            self.history,
+            devices=devices.received,
+            has_device_filter=self.filters.get(MACHINES.stream) is not None,
+            finding_filter=self.filters.get(MACHINES_VULNERABILITIES.stream),
+            observed_at=self.observed_at,
+        )
         with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper:
-            batches = _Batches(mapper, mapper.submit(self._identify, devices))
-            stream = self._read(Phase.FINDINGS, model, batches.take)
-            builder = batches.finish(stream)
-        self._take_rejects(stream)
-        keyed = builder.finish()
-        if builder.out_of_scope:
-            self.counts["findings_out_of_scope"] = builder.out_of_scope
-            self.warnings.append(
-                f"{builder.out_of_scope:,} findings of devices outside the device filter were left out: Defender cannot "
-                "filter findings by their device's attributes, so all of them were read."
-            )
-        if keyed.moved and stream.reconciliation().server_count is None:
-            self.doubts.append(
-                f"{keyed.moved:,} rows of {model.stream} came on two pages: the list moved while it was read, so others "
-                "may have been passed over."
-            )
-        return keyed
+            identified = mapper.submit(self._identify, devices)
+            try:
+                return self._read_by(choice, mapper, identified)
+            except RiskbridgeError as error:
+                if not choice.may_fall_back or error.code not in NOT_OFFERED:
+                    raise
+                why = f"the tenant does not offer {choice.strategy.value}: {error.message}"
+                self.warnings.append(f"Findings were read page by page: {why}")
+                return self._read_by(Choice(Strategy.PAGED, why), mapper, identified)
 
-    def read_catalogue(self) -> ir.Table | None:
-        """The CVE catalogue; None when the source gave none."""
-        stream = self._read(Phase.CATALOGUE, VULNERABILITIES)
+    def read_catalogue(self, since: datetime | None) -> ir.Table | None:
+        """The CVE catalogue, or its entries updated since then; None when the source gave none."""
+        stream = self._read(Phase.CATALOGUE, VULNERABILITIES, since=since)
+        self._tell(VULNERABILITIES, stream, stream.reconciliation())
         return self._mapped(VULNERABILITIES, stream) if stream.received else None
 
-    def _identify(self, stream: StagedStream) -> SightingsBuilder:
+    def _read_by(self, choice: Choice, mapper: ThreadPoolExecutor, identified: Future[None]) -> Keyed:
+        self.strategy = choice.strategy
+        if choice.strategy is Strategy.DELTA:
+            return self._read_changes(choice, identified)
+        return self._read_whole(choice, mapper, identified)
+
+    def _read_devices(self) -> StagedStream:
+        """Devices, from the beginning once more when the list moved while it was read."""
+        while True:
+            stream = self._read(Phase.MACHINES, MACHINES)
+            verdict = self._verdict(MACHINES, stream, is_suspected=len(stream.manifest()) > 1)
+            if verdict.is_complete or stream.looks >= MOST_LOOKS:
+                self._judge(MACHINES, stream, verdict)
+                return stream
+            stream.restart()
+
+    def _read_whole(self, choice: Choice, mapper: ThreadPoolExecutor, identified: Future[None]) -> Keyed:
+        """All findings; from the beginning once more when the list moved, or a newer snapshot took its place."""
+        model = choice.model
+        while True:
+            batches = _Batches(mapper, mapper.submit(self._begin_sightings, model, identified))
+            try:
+                stream = self._read(Phase.FINDINGS, model, is_staged=batches.take)
+            except SnapshotChangedError:
+                batches.give_up()
+                stream = self.open_stream(model.stream)
+                if stream.looks >= MOST_SNAPSHOTS:
+                    raise
+                stream.restart()
+                continue
+            builder = batches.finish(stream)
+            keyed = builder.finish()
+            verdict = self._verdict(model, stream, is_suspected=keyed.moved > 0)
+            if verdict.is_complete or stream.looks >= MOST_LOOKS:
+                break
+            stream.restart()
+        self._judge(model, stream, verdict, choice=choice)
+        self._take_rejects(stream)
+        self._tell_left_out(builder)
+        self._take_details(model, stream, keyed.records)
+        self.reflects_at = self.observed_at if choice.strategy is Strategy.PAGED else stream.snapshot_at
+        return keyed
+
+    def _read_changes(self, choice: Choice, identified: Future[None]) -> Keyed:
+        """Changes, folded into what is stored."""
+        model = choice.model
+        while True:
+            try:
+                stream = self._read(Phase.FINDINGS, model, since=choice.since)
+                break
+            except SnapshotChangedError:
+                stream = self.open_stream(model.stream)
+                if stream.looks >= MOST_SNAPSHOTS:
+                    raise
+                stream.restart()
+        identified.result()
+        self._judge(model, stream, stream.reconciliation(), choice=choice)
+        self._take_rejects(stream)
+        raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
+        folded = self.work.fold(self.transform_map.stream(model.name, DETECTION_DRAFT.name), raw, choice.floor)
+        self.work.said_fixed = folded.said_fixed
+        self.counts["changes"] = folded.number
+        self._take_details(model, stream, folded.came)
+        known = self.history.reflects_at if self.history is not None else self.observed_at
+        self.reflects_at = known if folded.last_at is None else max(known, folded.last_at)
+        return Keyed(folded.records, folded.rejects)
+
+    def _identify(self, stream: StagedStream) -> None:
         """Findings need the assets they belong to, so this comes before any of them is mapped."""
         self.progress.begin(Phase.MAP, expected_rows=stream.received)
         devices = key_devices(self.engine, self._mapped(MACHINES, stream), self.work.connector_id)
@@ -93,34 +188,82 @@ class Reading:
         self.progress.begin(Phase.IDENTIFY, expected_rows=None)
         self.work.identify(devices)
         self.progress.end(Phase.IDENTIFY)
-        model = MACHINES_VULNERABILITIES
+
+    def _begin_sightings(self, model: SourceModel, identified: Future[None]) -> SightingsBuilder:
+        identified.result()
         return self.work.begin_sightings(
-            self.transform_map.stream(model.name),
+            self.transform_map.stream(model.name, DETECTION_DRAFT.name),
             model.staged_types,
             is_scoped=self.filters.get(MACHINES.stream) is not None,
         )
 
     def _read(
-        self, phase: Phase, model: SourceModel, is_staged: Callable[[StagedStream], None] = lambda _: None
+        self,
+        phase: Phase,
+        model: SourceModel,
+        *,
+        is_staged: Callable[[StagedStream], None] = lambda _: None,
+        since: datetime | None = None,
     ) -> StagedStream:
         self.progress.begin(phase, expected_rows=None)
         stream = self.open_stream(model.stream)
         if not stream.is_closed:
-            pages = self.source.read(model.stream, filter_text=self.filters.get(model.stream), resume=stream.cursor())
+            pages = self.source.read(
+                model.stream, filter_text=self.filters.get(model.stream), resume=stream.cursor(), since=since
+            )
             for page in pages:
                 stream.append(page)
                 self.progress.advance(phase, page.received)
                 is_staged(stream)
             stream.close()
         self.counts[f"rows_{phase}"] = stream.received
-        if not stream.is_complete:
-            why = "; ".join(stream.closing()["reconciliation"]["reasons"])
-            self.doubts.append(f"{model.stream} was not read completely: {why}.")
+        self.progress.end(phase)
+        return stream
+
+    def _verdict(self, model: SourceModel, stream: StagedStream, *, is_suspected: bool) -> Completeness:
+        """Whether the stream was read completely; ids are counted where rows are suspected to have moved."""
+        distinct = None
+        if is_suspected and "id" in model.staged_types:
+            raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
+            distinct = int(self.engine.scalar(raw["id"].nunique()))
+        return stream.reconciliation(distinct_ids=distinct)
+
+    def _judge(
+        self, model: SourceModel, stream: StagedStream, verdict: Completeness, *, choice: Choice | None = None
+    ) -> None:
+        self._tell(model, stream, verdict, choice)
+        if not verdict.is_complete:
+            looked = f" in {stream.looks} readings" if stream.looks > 1 else ""
+            self.doubts.append(f"{model.stream} was not read completely{looked}: {'; '.join(verdict.reasons)}.")
         if stream.unknown_fields:
             names = ", ".join(stream.unknown_fields[:10])
             self.warnings.append(f"{model.stream} has fields that the data model does not know: {names}.")
-        self.progress.end(phase)
-        return stream
+
+    def _tell(
+        self, model: SourceModel, stream: StagedStream, verdict: Completeness, choice: Choice | None = None
+    ) -> None:
+        how = {} if choice is None else {"strategy": choice.strategy.value, "why": choice.why}
+        snapshot_at = stream.snapshot_at
+        self.evidence.append(
+            {"stream": model.stream, **how, "looks": stream.looks, **asdict(verdict), "reasons": list(verdict.reasons)}
+            | ({"snapshot_at": snapshot_at.isoformat()} if snapshot_at else {})
+        )
+
+    def _tell_left_out(self, builder: SightingsBuilder) -> None:
+        if builder.passed_over:
+            self.counts["rows_without_cve"] = builder.passed_over
+        if builder.out_of_scope:
+            self.counts["findings_out_of_scope"] = builder.out_of_scope
+            self.warnings.append(
+                f"{builder.out_of_scope:,} findings of devices outside the device filter were left out: Defender cannot "
+                "filter findings by their device's attributes, so all of them were read."
+            )
+
+    def _take_details(self, model: SourceModel, stream: StagedStream, seen: ir.Table) -> None:
+        maps = [m for m in self.transform_map.streams if m.source is model and m.target is DETECTION_DETAIL_DRAFT]
+        if maps:
+            raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
+            self.work.detail(maps[0], raw, seen)
 
     def _mapped(self, model: SourceModel, stream: StagedStream) -> ir.Table:
         raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
@@ -148,6 +291,11 @@ class _Batches:
         """Map what is staged and not yet taken, once it is enough and the former batch is done."""
         if self._pending.done() and len(stream.manifest()) - self._taken >= PAGES_A_BATCH:
             self._submit(stream)
+
+    def give_up(self) -> None:
+        """Wait for what is under way; nobody wants its result."""
+        with suppress(RiskbridgeError):
+            self._pending.result()
 
     def finish(self, stream: StagedStream) -> SightingsBuilder:
         """Map the rest, wait for it, and give the builder."""

@@ -23,12 +23,15 @@ from riskbridge.model.target import (
     CVE,
     CVE_DRAFT,
     DETECTION,
+    DETECTION_DETAIL,
     EVENT,
     FINDING,
     RUN,
     RUN_REJECT,
     SOURCE_ASSET,
 )
+from riskbridge.pipeline.changes import Folded, fold_changes
+from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import Keyed, SightingsBuilder
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
@@ -63,6 +66,7 @@ class Reconciliation:
         settings: Formulas' settings.
         changes: What is to be published.
         counts: Numbers for the run's record.
+        said_fixed: `detection_id` of what the source itself called fixed; None where its stream does not say.
     """
 
     engine: DuckDBEngine
@@ -73,6 +77,7 @@ class Reconciliation:
     settings: ScoreSettings
     changes: Changes = field(default_factory=Changes)
     counts: dict[str, int] = field(default_factory=dict)
+    said_fixed: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
     _devices: ir.Table | None = None
@@ -128,6 +133,22 @@ class Reconciliation:
             links = self.engine.materialise(links.semi_join(_known(self._devices), "source_asset_id"), "scope")
         return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
 
+    def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
+        """Changes to what is stored as the sightings of a whole reading."""
+        current, links = self._current_detections(), _known(self._links)
+        return fold_changes(self.engine, stream, raw, links, current, self.connector_id, floor)
+
+    def detail(self, stream: StreamMap, raw: ir.Table, seen: ir.Table) -> None:
+        """Take what the stream tells of detections beyond what they are compared by.
+
+        Args:
+            stream: The map's rows for details.
+            raw: The staged rows.
+            seen: Sightings with `detection_id`, `raw_page`, `raw_row`.
+        """
+        stored = self.warehouse.current(DETECTION_DETAIL)
+        self.changes.versions[DETECTION_DETAIL.name] = new_details(self.engine, stream, raw, seen, stored)
+
     def sight(self, keyed: Keyed) -> ir.Table:
         """Take the sightings of this run; gives one row a detection."""
         self.changes.rejects += keyed.rejects
@@ -166,7 +187,7 @@ class Reconciliation:
             seen = engine.materialise(seen, "seen")
             parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
             if may_close:
-                parts.append(diff_closed(seen, current, _known(self._devices), self.sighting))
+                parts.append(diff_closed(seen, current, _known(self._devices), self.sighting, self.said_fixed))
             else:
                 parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=none))
             together = ibis.union(*(part.select(*columns) for part in parts))
@@ -194,16 +215,24 @@ class Reconciliation:
         relinked = relinked.mutate(finding_id=finding_id(relinked)).select(*versions.columns)
         return self.engine.materialise(relinked.union(moved.anti_join(others, "detection_id")), "detection")
 
-    def enrich(self, catalogue: ir.Table | None, feeds: Feeds) -> None:
-        """Bring together what is known of every CVE in the estate."""
+    def enrich(self, catalogue: ir.Table | None, feeds: Feeds, *, is_catalogue_whole: bool = True) -> None:
+        """Bring together what is known of every CVE in the estate.
+
+        Args:
+            catalogue: CVE drafts that this run read; None when it read none.
+            feeds: Facts from elsewhere.
+            is_catalogue_whole: They are all that the source knows; else what is stored counts besides.
+        """
         stored = self.warehouse.table(CVE)
         versions = self.changes.versions[DETECTION.name]
         everywhere = versions.select(cve_id=versions.cve_id).union(stored.select("cve_id"))
         known = everywhere.filter(everywhere.cve_id.notnull()).distinct()
-        if catalogue is None:
+        if catalogue is None or not is_catalogue_whole:
             told = stored.filter(stored.sources.contains("defender"))
             own = ibis.ifelse(told.epss_source == "defender", told.epss, ibis.null("float64"))
-            catalogue = told.mutate(epss=own).select(*CVE_DRAFT.names)
+            told = told.mutate(epss=own).select(*CVE_DRAFT.names)
+            fresh = catalogue
+            catalogue = told if fresh is None else told.anti_join(fresh, "cve_id").union(fresh.select(*told.columns))
         facts = combine(catalogue, feeds.kev, feeds.epss, known)
         self.changes.contents[CVE.name] = self.engine.materialise(facts, "cve")
         self.counts["cves"] = self.engine.scalar(known.count())

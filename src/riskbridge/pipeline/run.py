@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from riskbridge.errors import FatalError
 from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
-from riskbridge.model.connector import RunOutcome
+from riskbridge.model.connector import RunOutcome, Strategy
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Feeds, Reconciliation
+from riskbridge.pipeline.strategy import WHOLE_READING_EVERY, History
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.staging.stream import StagedStream
 from riskbridge.store.engine import DuckDBEngine
@@ -29,6 +30,9 @@ from riskbridge.transform.spec import TransformMap
 
 LARGEST_DROP = 0.5
 """Share of a connector's open detections that may vanish in one run before nothing closes until a person agrees."""
+
+CATALOGUE_OVERLAP = timedelta(days=1)
+"""Catalogue entries updated in so long before the last reading are read again, for clocks that differ."""
 
 SMALL_ESTATE = 1000
 """Open detections up to which a drop of any size is believed."""
@@ -48,6 +52,7 @@ class RunPlan:
         finding_filter: OData text or None.
         retain_missing: Absent findings keep their status.
         is_drop_accepted: A person has said that a large drop is real.
+        strategy: How findings are to be fetched.
     """
 
     run_id: str
@@ -59,6 +64,7 @@ class RunPlan:
     finding_filter: str | None = None
     retain_missing: bool = False
     is_drop_accepted: bool = False
+    strategy: Strategy = Strategy.PAGED
 
     @property
     def scope(self) -> str:
@@ -68,12 +74,13 @@ class RunPlan:
 
 @dataclass(slots=True)
 class RunReport:
-    """How a run went: outcome, counts by name, warnings in words."""
+    """How a run went: outcome, counts by name, warnings in words, and how each stream was read as plain data."""
 
     run: int
     outcome: RunOutcome
     counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    streams: list[dict[str, object]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         ),
         parts.score_settings,
     )
+    earlier = _earlier(plan, parts)
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
     reading = Reading(
         parts.engine,
@@ -122,17 +130,21 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         filters,
         work,
         progress,
+        plan.strategy,
+        earlier.history,
+        plan.observed_at,
         counts=report.counts,
         warnings=report.warnings,
+        evidence=report.streams,
     )
     seen = work.sight(reading.read_findings())
-    catalogue = reading.read_catalogue()
+    catalogue = reading.read_catalogue(earlier.catalogue_since)
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     may_close = _may_close(plan, parts, work, report, reading.doubts)
     versions = work.diff(seen, may_close=may_close)
     progress.end(Phase.LIFECYCLE)
     progress.begin(Phase.SCORE, expected_rows=None)
-    work.enrich(catalogue, parts.feeds)
+    work.enrich(catalogue, parts.feeds, is_catalogue_whole=earlier.catalogue_at is None)
     work.score(versions)
     progress.end(Phase.SCORE)
     work.counts["rejects"] = sum(parts.engine.scalar(r.count()) for r in work.changes.rejects)
@@ -148,12 +160,51 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             is_complete=may_close,
             scope_hash=_scope_hash(plan),
             map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
+            strategy=reading.strategy.value,
+            reflects_at=reading.reflects_at or plan.observed_at,
+            catalogue_at=earlier.catalogue_at or (plan.observed_at if catalogue is not None else None),
         ),
         work.changes,
     )
     progress.end(Phase.PUBLISH)
     report.counts |= work.counts | {"events": _count_events(parts, report.run)}
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """What earlier runs leave to this one.
+
+    Attributes:
+        history: Their readings; None before the first.
+        catalogue_at: When the whole catalogue was last read, UTC; None when it must be read now.
+        catalogue_since: Entries updated since then are read; None: all of them.
+    """
+
+    history: History | None
+    catalogue_at: datetime | None
+    catalogue_since: datetime | None
+
+
+def _earlier(plan: RunPlan, parts: Parts) -> _Earlier:
+    runs = parts.warehouse.runs_of(plan.connector_id)
+    if not runs:
+        return _Earlier(None, None, None)
+    newest = runs[0]
+    whole = next((r for r in runs if r["is_complete"] and r["strategy"] != Strategy.DELTA.value), None)
+    is_live = whole is not None and whole["strategy"] == Strategy.PAGED.value
+    history = History(
+        reflects_at=newest["reflects_at"],
+        is_complete=newest["is_complete"] and newest["scope_hash"] == _scope_hash(plan),
+        whole_at=whole["observed_at"] if whole is not None else None,
+        live_at=whole["reflects_at"] if whole is not None and is_live else None,
+    )
+    # EPSS and the number of devices move without an update, so the whole catalogue is read again every week.
+    catalogue_at = newest["catalogue_at"]
+    is_due = catalogue_at is None or plan.observed_at - catalogue_at >= WHOLE_READING_EVERY
+    return (
+        _Earlier(history, None, None) if is_due else _Earlier(history, catalogue_at, catalogue_at - CATALOGUE_OVERLAP)
+    )
 
 
 def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport, doubts: list[str]) -> bool:

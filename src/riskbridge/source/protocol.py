@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
+
+from riskbridge.errors import RetryableError
+
+
+class SnapshotChangedError(RetryableError):
+    """What was being read has been replaced by a newer snapshot: the stream must be read from its beginning."""
 
 
 class PageCursor(Protocol):
@@ -38,6 +45,7 @@ class RawPage:
         server_count: The server's own count (`@odata.count`); None when it gave none.
         unknown_fields: Fields that the data model does not know, sorted; their values are in the `extra` column.
         warnings: What was odd about the page, in words.
+        snapshot_at: When the snapshot was made that the page is of, UTC; None where it is of no snapshot, or does not say.
     """
 
     number: int
@@ -51,6 +59,7 @@ class RawPage:
     server_count: int | None = None
     unknown_fields: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    snapshot_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +92,18 @@ class Source(Protocol):
     def check(self) -> CheckReport:
         """Test the connection with the lightest calls there are; a failure is an item of the report, never raised."""
 
-    def read(self, stream: str, *, filter_text: str | None, resume: PageCursor | None) -> Iterator[RawPage]:
+    def read(
+        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+    ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on.
 
         Args:
             stream: A stream's name, such as `machines`.
             filter_text: The source's own filter language; None for everything.
             resume: Where to go on; None begins at the beginning.
+            since: Only what changed since then, where the stream can tell.
 
         Raises:
+            SnapshotChangedError: The pages read so far are of a snapshot that is gone.
             RiskbridgeError: Refused, unreachable after every attempt, or the source broke its contract.
         """

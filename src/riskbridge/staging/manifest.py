@@ -30,6 +30,7 @@ class ManifestLine:
         rows_bytes: Size of the rows' file; 0 where a page without rows has none.
         rejects_bytes: Size of the rejects' file; likewise.
         at: When it was staged, ISO 8601 in UTC.
+        snapshot_at: When the snapshot was made that the page is of, likewise; None where it is of none, or does not say.
     """
 
     number: int
@@ -47,6 +48,7 @@ class ManifestLine:
     rows_bytes: int
     rejects_bytes: int
     at: str
+    snapshot_at: str | None = None
 
 
 _NAMES = frozenset(f.name for f in fields(ManifestLine))

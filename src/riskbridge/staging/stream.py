@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskbridge.staging.disk import disk_errors, write_whole
-from riskbridge.staging.manifest import ManifestLine, append_line, read_lines, rejects_file, rows_file
+from riskbridge.staging.manifest import MANIFEST, ManifestLine, append_line, read_lines, rejects_file, rows_file
 from riskbridge.staging.reconcile import Reconciliation, reconcile
 
 CLOSED = "closed.json"
+LOOKS = "looks.txt"
 _NEARLY_UNIQUE = frozenset({"id", "extra", "description", "page", "row"})
 """Columns that a dictionary would only make larger."""
 
@@ -78,6 +79,10 @@ class StagedPage(Protocol):
     def warnings(self) -> tuple[str, ...]:
         """What was odd about the page, in words."""
 
+    @property
+    def snapshot_at(self) -> datetime | None:
+        """When the snapshot was made that the page is of, UTC; None where it is of none, or does not say."""
+
 
 class StagedStream:
     """The pages of one stream of one run. One writer at a time; reopening it takes up where the last one was.
@@ -122,6 +127,28 @@ class StagedStream:
     def warnings(self) -> tuple[str, ...]:
         """What was odd about any page, each once, in the order met."""
         return tuple(dict.fromkeys(text for line in self._lines for text in line.warnings))
+
+    @property
+    def snapshot_at(self) -> datetime | None:
+        """When the snapshot was made that was read, UTC; None where it is of none, or does not say."""
+        stated = (line.snapshot_at for line in self._lines if line.snapshot_at)
+        return next((datetime.fromisoformat(text) for text in stated), None)
+
+    @property
+    def looks(self) -> int:
+        """How often it has been read from its beginning, this time included."""
+        path = self._folder / LOOKS
+        return int(path.read_text()) if path.exists() else 1
+
+    def restart(self) -> None:
+        """Forget every page, to read the stream from its beginning; what it had been read before is counted."""
+        looks = self.looks + 1
+        with disk_errors(self._folder):
+            (self._folder / CLOSED).unlink(missing_ok=True)
+            (self._folder / MANIFEST).unlink(missing_ok=True)
+            write_whole(self._folder / LOOKS, str(looks).encode())
+        self._lines = []
+        self._remove_strays()
 
     def manifest(self) -> tuple[ManifestLine, ...]:
         """The staged pages in order."""
@@ -206,6 +233,7 @@ class StagedStream:
             rows_bytes=rows_bytes,
             rejects_bytes=rejects_bytes,
             at=self._now().isoformat(),
+            snapshot_at=None if page.snapshot_at is None else page.snapshot_at.isoformat(),
         )
 
     def _remove_strays(self) -> None:

@@ -44,6 +44,14 @@ class ByKind:
     kinds: ir.Table
 
 
+def telling(stream: StreamMap, raw: ir.Table) -> ir.Table:
+    """The staged rows that tell of anything: those that the map passes over are left out."""
+    if not stream.passes_over:
+        return raw
+    types = source_types(stream.source)
+    return raw.filter(~ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)))
+
+
 def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     """Map staged rows of the stream's source model.
 
@@ -211,7 +219,8 @@ def _json_value(value: Any) -> ir.StringValue:
 
 
 def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
-    paths = [p for group in (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires)) for p in group]
+    groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), stream.passes_over)
+    paths = [path for group in groups for path in group]
     needed = {path.partition(".")[0].removesuffix("[]") for path in paths}
     missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))
     if missing:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from riskbridge.errors import ConfigError
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import Field, SourceModel
-from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT
+from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DETAIL_DRAFT, DETECTION_DRAFT
 from riskbridge.transform.convert import TYPE_OF_KIND, DataType
 from riskbridge.transform.functions import Function
 
-TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, CVE_DRAFT)}
+TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, DETECTION_DETAIL_DRAFT, CVE_DRAFT)}
 PROVENANCE = {"raw_page": "page", "raw_row": "row"}
 """Target columns that say where a raw row is, and the staged columns they come from; no row may feed them."""
 
@@ -50,12 +50,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class StreamMap:
-    """The rows that map one source data model to one target table, and what they must give."""
+    """The rows that map one source data model to one target table, and what they must give.
+
+    `passes_over` names source fields: a raw row in which all of them are empty tells of nothing, and is left out.
+    """
 
     source: SourceModel
     target: Table
     rows: tuple[MapRow, ...]
     requires: tuple[Requirement, ...] = ()
+    passes_over: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[MapRow, ...]:
@@ -80,14 +84,14 @@ class TransformMap:
     is_read_only: bool
     streams: tuple[StreamMap, ...]
 
-    def stream(self, source: str) -> StreamMap:
-        """The stream map of a source data model.
+    def stream(self, source: str, target: str | None = None) -> StreamMap:
+        """The stream map of a source data model to a target table; None takes the first there is.
 
         Raises:
             ConfigError: `transform.no-stream`.
         """
         for stream in self.streams:
-            if stream.source.name == source:
+            if stream.source.name == source and target in (None, stream.target.name):
                 return stream
         raise ConfigError(
             f"The map '{self.name}' says nothing of '{source}'.",

@@ -58,8 +58,9 @@ def parse_map(text: str, models: Iterable[SourceModel] = SOURCE_MODELS) -> Trans
 
     Args:
         text: `name`, `version`, `description` and `[[stream]]` tables with `source`, `target`, `row` (tables of
-            `from`, `to`, `type`, `function`, `identifier` and the function's arguments) and `require` (tables of
-            `any_of`, `reason`). Without `type` a row has its target's.
+            `from`, `to`, `type`, `function`, `identifier` and the function's arguments), `require` (tables of
+            `any_of`, `reason`) and `pass_over_without` (fields without which a row tells of
+            nothing). Without `type` a row has its target's.
         models: The source data models a stream may name.
 
     Raises:
@@ -103,7 +104,9 @@ def _parse_stream(part: Mapping[str, Any], models: Mapping[str, SourceModel], pr
             requires.append(msgspec.convert(table, Requirement))
         except msgspec.ValidationError as error:
             problems.append(f"a requirement is wrong: {error}")
-    return StreamMap(source, target, tuple(r for r in rows if r), tuple(requires))
+    given = part.get("pass_over_without", [])
+    passes_over = tuple(str(name) for name in ([given] if isinstance(given, str) else given))
+    return StreamMap(source, target, tuple(r for r in rows if r), tuple(requires), passes_over)
 
 
 def _parse_row(row: Mapping[str, Any], target: Table, problems: list[str]) -> MapRow | None:

@@ -27,9 +27,9 @@ def find_problems(streams: Sequence[StreamMap]) -> list[str]:
     if not streams:
         return ["it has no stream"]
     problems = []
-    for source, times in Counter(s.source.name for s in streams).items():
+    for (source, target), times in Counter((s.source.name, s.target.name) for s in streams).items():
         if times > 1:
-            problems.append(f"{times} streams map '{source}'; one must go")
+            problems.append(f"{times} streams map '{source}' to '{target}'; one must go")
     for stream in streams:
         problems += [f"{stream.source.name}: {p}" for p in _stream_problems(stream)]
     return problems
@@ -52,6 +52,7 @@ def _stream_problems(stream: StreamMap) -> list[str]:
     problems += [f"no row feeds '{camel_case(name)}', which may not be empty" for name in unfed]
     for requirement in stream.requires:
         problems += [describe_unknown("required field", s, types) for s in requirement.any_of if s not in types]
+    problems += [describe_unknown("field to pass over", s, types) for s in stream.passes_over if s not in types]
     if not any(r.is_identifier for r in stream.rows):
         problems.append("no row is marked as identifier")
     return problems

@@ -32,6 +32,7 @@ class Page:
     server_count: int | None = None
     unknown_fields: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    snapshot_at: datetime | None = None
 
 
 def make(

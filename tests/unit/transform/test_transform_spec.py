@@ -34,6 +34,12 @@ def test_the_built_in_map_is_read_only_and_maps_every_stream():
     assert [(s.source.name, s.target.name) for s in built_in.streams] == [
         ("defender.machines", "asset_draft"),
         ("defender.machinesVulnerabilities", "detection_draft"),
+        ("defender.softwareVulnerabilitiesByMachine", "detection_draft"),
+        ("defender.softwareVulnerabilitiesByMachine", "detection_detail_draft"),
+        ("defender.softwareVulnerabilitiesExport", "detection_draft"),
+        ("defender.softwareVulnerabilitiesExport", "detection_detail_draft"),
+        ("defender.softwareVulnerabilityChangesByMachine", "detection_draft"),
+        ("defender.softwareVulnerabilityChangesByMachine", "detection_detail_draft"),
         ("defender.vulnerabilities", "cve_draft"),
     ]
 

@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 
 from riskbridge.errors import RiskbridgeError
-from riskbridge.model.source_model import MACHINES, SOURCE_MODELS, SourceModel
+from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
 from riskbridge.source.defender.api import DefenderApi, Tokens
 from riskbridge.source.defender.credentials import read_certificate
 from riskbridge.source.defender.decode import PageDecoder
@@ -23,6 +23,8 @@ REQUIRED_ROLES = ("Machine.Read.All", "Vulnerability.Read.All")
 EXPIRY_WARNING_DAYS = 30
 LARGEST_SKEW = timedelta(minutes=5)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+NEEDED = (MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES)
+"""Streams without which nothing can be read."""
 
 
 def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderApi, clock: Clock) -> CheckReport:
@@ -42,7 +44,7 @@ def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderAp
         _check_roles(roles),
     ]
     answers: list[Answer] = []
-    items += [_probe(model, settings, api, answers) for model in SOURCE_MODELS]
+    items += [_probe(model, settings, api, answers) for model in NEEDED]
     items += [_check_clock(answer, settings, clock) for answer in answers[:1]]
     return CheckReport(tuple(items), roles)
 

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from datetime import UTC, datetime
+from urllib.parse import SplitResult, parse_qs, quote, urljoin, urlsplit
 
 from riskbridge.errors import FatalError
-from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
-from riskbridge.source.defender.settings import LARGEST_PAGE_ROWS, is_loopback
+from riskbridge.model.source_model import (
+    MACHINES,
+    MACHINES_VULNERABILITIES,
+    SOFTWARE_INVENTORY,
+    VULNERABILITIES,
+    VULNERABILITIES_BY_MACHINE,
+    VULNERABILITIES_EXPORT,
+    VULNERABILITY_CHANGES,
+    SourceModel,
+)
+from riskbridge.source.defender.settings import LARGEST_EXPORT_ROWS, LARGEST_PAGE_ROWS, is_loopback
 
 PATHS = {
     MACHINES.stream: "/api/machines",
     MACHINES_VULNERABILITIES.stream: "/api/vulnerabilities/machinesVulnerabilities",
     VULNERABILITIES.stream: "/api/vulnerabilities",
+    VULNERABILITIES_BY_MACHINE.stream: "/api/machines/SoftwareVulnerabilitiesByMachine",
+    VULNERABILITIES_EXPORT.stream: "/api/machines/SoftwareVulnerabilitiesExport",
+    VULNERABILITY_CHANGES.stream: "/api/machines/SoftwareVulnerabilityChangesByMachine",
+    SOFTWARE_INVENTORY.stream: "/api/machines/SoftwareInventoryByMachine",
 }
+SNAPSHOTS = frozenset({VULNERABILITIES_BY_MACHINE.stream, VULNERABILITY_CHANGES.stream, SOFTWARE_INVENTORY.stream})
+"""Streams paged through a snapshot: `pageSize`, and links that are pinned to it; `$top` would cut them short."""
 LARGEST_PAGES = {VULNERABILITIES.stream: 8_000}
 """Streams whose `$top` may not reach 10,000 (get-all-vulnerabilities)."""
 
@@ -24,6 +42,7 @@ _SIBLINGS = (
     ".securitycenter.microsoft.us",
     ".securitycenter.windows.com",
 )
+_BLOBS = (".blob.core.windows.net", ".blob.core.usgovcloudapi.net", ".blob.storage.azure.net")
 _OPTIONS = re.compile(r"(?:(?:^|&)\s*\$(?:top|skip)\s*=\s*\d+\s*)+$", re.IGNORECASE)
 
 
@@ -54,23 +73,42 @@ class StreamLinks:
     """The requests of one stream, for either style of paging.
 
     Without a page size the server decides on one and links to the next page, for as long as no `$top` is sent. With
-    one, `$skip` is stepped until a page is short: the server gives no links then.
+    one, `$skip` is stepped until a page is short: the server gives no links then. Snapshots are only ever linked.
     """
 
     api_url: str
     stream: str
     selection: Selection
     page_size: int | None
+    since: datetime | None = None
 
     @classmethod
-    def of(cls, model: SourceModel, api_url: str, filter_text: str | None, page_size: int | None) -> StreamLinks:
+    def of(
+        cls,
+        model: SourceModel,
+        api_url: str,
+        filter_text: str | None,
+        page_size: int | None,
+        since: datetime | None = None,
+    ) -> StreamLinks:
         """The links of a model's stream; a page size beyond what the stream allows is lowered."""
-        largest = LARGEST_PAGES.get(model.stream, LARGEST_PAGE_ROWS)
+        largest = (
+            LARGEST_EXPORT_ROWS if model.stream in SNAPSHOTS else LARGEST_PAGES.get(model.stream, LARGEST_PAGE_ROWS)
+        )
         size = None if page_size is None else min(page_size, largest)
-        return cls(api_url, model.stream, Selection.from_text(filter_text), size)
+        if model is VULNERABILITIES and since is not None:
+            filter_text, since = f"updatedOn ge {_as_odata(since)}", None
+        return cls(api_url, model.stream, Selection.from_text(filter_text), size, since)
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the pages are of a snapshot."""
+        return self.stream in SNAPSHOTS
 
     def request(self, number: int = 0) -> str:
         """The request of a page by its number; past the first, for stepping alone."""
+        if self.is_snapshot:
+            return self._first_of_snapshot()
         options = []
         if self.selection.filter is not None:
             options.append(f"$filter={quote(self.selection.filter, safe='')}")
@@ -90,13 +128,35 @@ class StreamLinks:
         """
         if self.selection.top is not None:
             return None
-        if self.page_size is not None:
+        if self.page_size is not None and not self.is_snapshot:
             return self.request(number + 1) if received >= self.page_size else None
         if not next_link:
             return None
         link = urljoin(request, next_link)
         require_own_host(self.api_url, link)
         return link
+
+    def _first_of_snapshot(self) -> str:
+        options = [] if self.since is None else [f"sinceTime={_as_odata(self.since)}"]
+        options += [] if self.page_size is None else [f"pageSize={self.page_size}"]
+        return f"{self.api_url}{PATHS[self.stream]}" + (f"?{'&'.join(options)}" if options else "")
+
+
+def snapshot_of(link: str | None) -> datetime | None:
+    """When the snapshot was made that a link is pinned to, UTC; None where the link does not say."""
+    tokens = parse_qs(urlsplit(link).query).get("$skiptoken") if link else None
+    if not tokens:
+        return None
+    try:
+        token = json.loads(base64.b64decode(tokens[0] + "=" * (-len(tokens[0]) % 4)))
+        path = str(token["ExportDefinition"]["TimePath"])
+        return datetime.strptime(path.strip("/"), "%Y-%m-%d/%H%M").replace(tzinfo=UTC)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _as_odata(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def require_own_host(api_url: str, link: str) -> None:
@@ -113,6 +173,24 @@ def require_own_host(api_url: str, link: str) -> None:
         where = other.netloc.rpartition("@")[2] if other is not None else "no address"
         raise FatalError(
             f"Defender's link to the next page leads to another host ({where}); the token was not sent there.",
+            code="defender.foreign-host",
+            remedy="Check the API URL and any proxy on the way. Nothing was published.",
+        )
+
+
+def require_file_host(api_url: str, link: str) -> None:
+    """Refuse an export file's address on any host but Azure's blob storage and, for a loopback API, the API's own.
+
+    Raises:
+        FatalError: `defender.foreign-host`.
+    """
+    own, other = urlsplit(api_url), _split(link)
+    host = (other.hostname or "") if other is not None else ""
+    is_blob = other is not None and other.scheme == "https" and other.port in (None, 443) and host.endswith(_BLOBS)
+    is_loopback_api = other is not None and is_loopback(own.hostname) and _is_same(own, other)
+    if not (is_blob or is_loopback_api):
+        raise FatalError(
+            f"Defender names an export file on an unexpected host ({host or 'no address'}); it was not asked.",
             code="defender.foreign-host",
             remedy="Check the API URL and any proxy on the way. Nothing was published.",
         )

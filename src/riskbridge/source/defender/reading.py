@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from riskbridge.errors import FatalError
+from riskbridge.errors import FatalError, RiskbridgeError
 from riskbridge.model.source_model import MACHINES, SourceModel
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.decode import PageDecoder, ParsedPage
-from riskbridge.source.defender.links import PATHS, StreamLinks, require_own_host
+from riskbridge.source.defender.links import PATHS, StreamLinks, require_own_host, snapshot_of
+from riskbridge.source.defender.refusals import BAD_REQUEST, NOT_FOUND
 from riskbridge.source.http import Answer
 from riskbridge.source.prefetch import prefetch
-from riskbridge.source.protocol import RawPage
+from riskbridge.source.protocol import RawPage, SnapshotChangedError
 
 MOST_PAGES = 100_000
 
@@ -51,13 +52,20 @@ class StreamReading:
         while following is not None:
             request = following
             guard.see_request(request, number)
-            page, digest, is_missing = self._api.get(
-                request, self._parse, stop, is_missing_ok=self._model is MACHINES and number == 0
-            )
+            page, digest, is_missing = self._get(request, number, stop)
             guard.see_records(page.records)
             following = self._links.after(request, number, page.received, page.next_link)
             yield _Fetched(number, request, page, digest, following, is_missing)
             number += 1
+
+    def _get(self, request: str, number: int, stop: Event) -> tuple[ParsedPage, str, bool]:
+        is_missing_ok = self._model is MACHINES and number == 0
+        try:
+            return self._api.get(request, self._parse, stop, is_missing_ok=is_missing_ok)
+        except RiskbridgeError as error:
+            if self._links.is_snapshot and number > 0 and error.code in (BAD_REQUEST, NOT_FOUND):
+                raise snapshot_changed(self._model.stream) from error
+            raise
 
     def _parse(self, answer: Answer) -> tuple[ParsedPage, str, bool]:
         digest = hashlib.sha256(answer.body).hexdigest()
@@ -85,7 +93,19 @@ class StreamReading:
             server_count=page.server_count,
             unknown_fields=page.unknown_fields,
             warnings=tuple(warnings),
+            snapshot_at=(snapshot_of(page.next_link) or snapshot_of(fetched.request))
+            if self._links.is_snapshot
+            else None,
         )
+
+
+def snapshot_changed(stream: str) -> SnapshotChangedError:
+    """The error for a snapshot that was replaced while it was read."""
+    return SnapshotChangedError(
+        f"The snapshot of {stream} that was being read is gone; Defender makes a new one every six hours.",
+        code="defender.snapshot-changed",
+        remedy="Run again; the stream is read from its beginning. Nothing was published.",
+    )
 
 
 class _Guard:

@@ -15,6 +15,7 @@ from riskbridge.source.retry import ThrottledError
 from riskbridge.source.throttling import retry_after_s
 
 NOT_FOUND = "defender.not-found"
+BAD_REQUEST = "defender.bad-request"
 _ROLES = re.compile(r"required roles:\s*([\w.,\s]*?),?\s*application roles:\s*([\w.,\s]*)", re.IGNORECASE)
 _LONGEST_TEXT = 600
 
@@ -33,7 +34,7 @@ def refusal(settings: DefenderSettings, url: str, answer: Answer, now: datetime)
         case 400:
             return ConfigError(
                 f"{host} does not understand the request for {path} (400).{said}",
-                code="defender.bad-request",
+                code=BAD_REQUEST,
                 remedy=_bad_request_remedy(url),
                 **names,
             )

@@ -11,6 +11,7 @@ from riskbridge.errors import ConfigError
 from riskbridge.source.http import HttpSettings
 
 LARGEST_PAGE_ROWS = 10_000
+LARGEST_EXPORT_ROWS = 200_000
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _SHARED_TENANTS = ("common", "organizations", "consumers")
@@ -29,7 +30,7 @@ class DefenderSettings:
         client_secret: The application's secret, or the certificate's passphrase; empty for none.
         ca_bundle: PEM certificates trusted besides the system's.
         proxy: Proxy URL.
-        page_size: Rows a call, 1 to 10,000; None lets the server decide and follows its links.
+        page_size: Rows a call, 1 to 200,000 (lists take 10,000 at most); None lets the server decide.
         read_timeout_s: How long the next bytes of a page may take.
         certificate: PEM or PFX file with the application's certificate and key, in place of a secret.
         federated_token_file: File with a token of an identity provider that the application trusts, in place of both.
@@ -66,11 +67,11 @@ class DefenderSettings:
                 code="defender.no-ca-bundle",
                 remedy="Give the path of a PEM file with the certificates to trust.",
             )
-        if self.page_size is not None and not 1 <= self.page_size <= LARGEST_PAGE_ROWS:
+        if self.page_size is not None and not 1 <= self.page_size <= LARGEST_EXPORT_ROWS:
             raise ConfigError(
                 f"A page size of {self.page_size:,} is not possible.",
                 code="defender.bad-page-size",
-                remedy=f"Give 1 to {LARGEST_PAGE_ROWS:,} rows, or none.",
+                remedy=f"Give 1 to {LARGEST_EXPORT_ROWS:,} rows, or none; lists take {LARGEST_PAGE_ROWS:,} at most.",
             )
 
     def _require_credentials(self) -> None:

@@ -1,13 +1,15 @@
-"""A Defender tenant as a source of three streams: `machines`, `machinesVulnerabilities`, `vulnerabilities`."""
+"""A Defender tenant as a source of streams, one for each of the built-in source data models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Self
 
-from riskbridge.model.source_model import SOURCE_MODELS
+from riskbridge.model.source_model import SOURCE_MODELS, VULNERABILITIES_EXPORT
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.doctor import check_connection
+from riskbridge.source.defender.exports import ExportFilesReading
 from riskbridge.source.defender.links import StreamLinks
 from riskbridge.source.defender.reading import StreamReading
 from riskbridge.source.defender.settings import DefenderSettings
@@ -35,7 +37,8 @@ class DefenderSource:
         self._clock = clock or SystemClock()
         self._http = HttpClient(settings.http)
         self._tokens = TokenProvider(settings, self._http, self._clock)
-        self._api = DefenderApi(settings, self._http, self._tokens, policy or RetryPolicy(), self._clock)
+        self._policy = policy or RetryPolicy()
+        self._api = DefenderApi(settings, self._http, self._tokens, self._policy, self._clock)
 
     def __enter__(self) -> Self:
         return self
@@ -61,21 +64,31 @@ class DefenderSource:
         """Test the connection with the lightest call of each endpoint; failures are items of the report."""
         return check_connection(self._settings, self._tokens, self._api, self._clock)
 
-    def read(self, stream: str, *, filter_text: str | None, resume: PageCursor | None) -> Iterator[RawPage]:
+    def read(
+        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+    ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on; the next one is fetched while one is used.
 
         Args:
-            stream: `machines`, `machinesVulnerabilities` or `vulnerabilities`.
+            stream: The stream of one of the source data models.
             filter_text: OData without its `$filter=`, perhaps followed by `&$top=` and `&$skip=`; None for everything.
+                Exports take none.
             resume: Where to go on; None begins at the beginning.
+            since: Changes since then: needed by `softwareVulnerabilityChangesByMachine`; of `vulnerabilities` only
+                entries updated since then are read.
 
         Raises:
             RiskbridgeError: Refused, unreachable after every attempt, or the paging broke its contract
                 (`defender.endless-paging`, `defender.foreign-host`, `defender.not-a-page`).
+            SnapshotChangedError: The pages before the cursor are of a snapshot that is gone.
         """
         model = MODELS[stream]
-        links = StreamLinks.of(model, self._settings.api_url, filter_text, self._settings.page_size)
-        request = links.request() if resume is None else resume.next_request
-        if request is None:
+        if resume is not None and resume.next_request is None:
             return
+        if model is VULNERABILITIES_EXPORT:
+            reading = ExportFilesReading(self._api, self._http, self._settings.api_url, self._policy, self._clock)
+            yield from reading.pages(resume)
+            return
+        links = StreamLinks.of(model, self._settings.api_url, filter_text, self._settings.page_size, since)
+        request = links.request() if resume is None or resume.next_request is None else resume.next_request
         yield from StreamReading(self._api, model, links).pages(request, resume.pages if resume else 0)

@@ -184,7 +184,11 @@ class ConfigStore:
 
     def save_run(self, record: RunRecord) -> None:
         """Insert or update a run's record."""
-        values = asdict(record) | {"warnings": list(record.warnings), "outcome": record.outcome.value}
+        values = asdict(record) | {
+            "warnings": list(record.warnings),
+            "streams": list(record.streams),
+            "outcome": record.outcome.value,
+        }
         with self._database.writing() as session:
             session.merge(RunRow(**values))
 
@@ -295,7 +299,8 @@ def _value(row: object, kind: type[T]) -> T:
 
 def _record(row: RunRow) -> RunRecord:
     values = _columns(row, RunRecord)
-    return RunRecord(**values | {"outcome": RunOutcome(row.outcome), "warnings": tuple(row.warnings)})
+    lists = {"warnings": tuple(row.warnings), "streams": tuple(row.streams)}
+    return RunRecord(**values | lists | {"outcome": RunOutcome(row.outcome)})
 
 
 def _columns(row: object, kind: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -72,6 +72,7 @@ class ProfileRow(Base):
     finding_filter: Mapped[str | None] = mapped_column(Text)
     page_size: Mapped[int | None]
     is_active: Mapped[bool]
+    strategy: Mapped[str] = mapped_column(String(20), server_default="paged")
 
 
 class RunRow(Base):
@@ -97,6 +98,7 @@ class RunRow(Base):
     warnings: Mapped[list[Any]] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     is_resumed: Mapped[bool]
+    streams: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
 
 
 class SettingRow(Base):

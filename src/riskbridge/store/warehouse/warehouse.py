@@ -22,6 +22,7 @@ from riskbridge.model.target import (
     CVE,
     CVE_SCORE,
     DETECTION,
+    DETECTION_DETAIL,
     EVENT,
     FINDING,
     RUN,
@@ -33,13 +34,13 @@ from riskbridge.store.engine import DuckDBEngine
 
 SCHEMA_VERSION = 1
 
-_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, FINDING)
+_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, FINDING)
 _REPLACED = (CVE, CVE_SCORE)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """What the warehouse keeps of a run; `observed_at` is the UTC time that all its sightings carry."""
+    """What the warehouse keeps of a run; see the RUN table. `observed_at` is the UTC time that all its sightings carry."""
 
     run_id: str
     connector_id: str
@@ -49,6 +50,9 @@ class PublishedRun:
     is_complete: bool
     scope_hash: str
     map_version: str
+    strategy: str
+    reflects_at: datetime
+    catalogue_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -114,6 +118,13 @@ class Warehouse:
         newest = runs.filter(runs.connector_id == connector_id).order_by(ibis.desc("run")).limit(1)
         return next((str(row["scope_hash"]) for row in self.engine.records(newest.select("scope_hash"))), None)
 
+    def runs_of(self, connector_id: str) -> list[dict[str, Any]]:
+        """The connector's published runs, newest first: the columns of RUN."""
+        runs = self.table(RUN)
+        return self.engine.records(
+            runs.filter(runs.connector_id == connector_id).order_by(ibis.desc("run")).limit(1000)
+        )
+
     def scope_since(self, connector_id: str, scope_hash: str) -> datetime | None:
         """Since when every published run of the connector has had this scope, UTC; None when the newest has not."""
         runs = self.table(RUN)
@@ -173,6 +184,9 @@ class Warehouse:
             "is_complete": published.is_complete,
             "scope_hash": published.scope_hash,
             "map_version": published.map_version,
+            "strategy": published.strategy,
+            "reflects_at": published.reflects_at,
+            "catalogue_at": published.catalogue_at,
         }
         row = self.engine.from_arrow(pa.table({n: [values[n]] for n in RUN.names}), RUN.types)
         self.engine.append(RUN.name, row)

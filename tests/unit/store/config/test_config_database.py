@@ -189,7 +189,9 @@ def test_the_audit_log_cannot_be_edited(store: ConfigStore, path: Path, statemen
 def test_a_reference_to_nothing_is_refused(path: Path) -> None:
     opened = database.Database(path)
     with pytest.raises(IntegrityError), opened.writing() as session:
-        session.execute(text("INSERT INTO profile VALUES ('p', 'gone', 'a', 'a', '', 'm', NULL, NULL, NULL, 1)"))
+        session.execute(
+            text("INSERT INTO profile VALUES ('p', 'gone', 'a', 'a', '', 'm', NULL, NULL, NULL, 1, 'paged')")
+        )
     opened.close()
 
 
