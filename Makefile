@@ -17,7 +17,8 @@ $(UV):
 	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## Install riskbridge and its development tools into .venv
-	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON)
+	@.venv/bin/python -m compileall -q src
 
 .venv/.demo: $(UV) pyproject.toml uv.lock
 	@$(UV) sync --frozen --quiet --inexact --no-default-groups --python $(PYTHON) && touch $@
@@ -35,7 +36,8 @@ check: setup ## Lint, format, types and layers
 	@$(RUN) lint-imports
 
 bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline; writes build/bench.json
-	@$(UV) sync --frozen --quiet --group bench --python $(PYTHON)
+	@$(UV) sync --frozen --quiet --compile-bytecode --group bench --python $(PYTHON)
+	@.venv/bin/python -m compileall -q src
 	@$(RUN) python benchmarks/sync.py $(ARGS)
 
 docs: setup ## Write the generated reference pages under docs/reference

@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--devices", type=int, default=d.devices, help="devices in the tenant")
     add("--findings-per-device", type=int, default=d.findings_per_device, help="finding rows divided by devices")
     add("--seed", type=int, default=d.seed, help="the same seed makes the same tenant")
-    add("--as-of", default=d.as_of, help="the tenant's clock, which stands still")
+    add("--as-of", default=d.as_of, help="the tenant's clock at its start")
+    add("--speed", type=float, default=d.speed, help="seconds of that clock a second; 0: it stands still")
     add("--from", dest="sources", type=Path, action=_Source, default=(), metavar="PATH",
         help="serve saved JSON: a file or a folder; may be repeated")  # fmt: skip
     add("--home", type=Path, default=d.home, help="folder of the certificate authority")

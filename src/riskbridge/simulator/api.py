@@ -29,6 +29,7 @@ from riskbridge.simulator.answers import (
     throttled,
 )
 from riskbridge.simulator.entra import Entra
+from riskbridge.simulator.export_api import BadRequestError, Exports, refused
 from riskbridge.simulator.faults import Fault, Faults, with_bad_records
 from riskbridge.simulator.listing import CAPS, OptionError, next_link, origin, read_listing
 from riskbridge.simulator.odata import FilterError
@@ -49,6 +50,10 @@ ROLES = {
     "machinesVulnerabilities": ("Vulnerability.Read.All",),
     "vulnerabilities": ("Vulnerability.Read.All",),
     "machineVulnerabilities": ("Vulnerability.Read.All",),
+    "softwareVulnerabilitiesByMachine": ("Vulnerability.Read.All",),
+    "softwareVulnerabilitiesExport": ("Vulnerability.Read.All",),
+    "softwareVulnerabilityChangesByMachine": ("Vulnerability.Read.All",),
+    "softwareInventoryByMachine": ("Software.Read.All",),
 }
 _COUNTED = frozenset({"machinesVulnerabilities", "machineVulnerabilities"})
 """Streams whose pages carry `@odata.count` unasked: the number of rows that match, of all pages."""
@@ -70,11 +75,14 @@ class _Page:
 class DefenderApi:
     """The API over a tenant's world."""
 
-    def __init__(self, settings: SimulatorSettings, world: World, entra: Entra, faults: Faults) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, world: World, entra: Entra, faults: Faults, exports: Exports | None = None
+    ) -> None:
         self._settings = settings
         self._world = world
         self._entra = entra
         self._faults = faults
+        self.exports = exports
         self._quota = Quota(scale=settings.quota_scale, speed=settings.quota_speed, clock=time.monotonic)
         self._selecting = threading.Lock()
         self.requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
@@ -82,8 +90,9 @@ class DefenderApi:
 
     def routes(self) -> list[Route]:
         """The API's paths, with and without a version; what is none of them is answered 404 in the service's form."""
-        routes = []
+        routes = [] if self.exports is None else [Route("/tvm-export/{rest:path}", self._file)]
         for base in ("/api", "/api/v1.0"):
+            routes += self._export_routes(base)
             routes += [
                 Route(f"{base}/machines", self._answering("machines", self._list)),
                 Route(f"{base}/machines/{{id}}", self._answering("machines", self._one_machine)),
@@ -98,6 +107,31 @@ class DefenderApi:
                 Route(f"{base}/vulnerabilities/{{id}}", self._answering("vulnerabilities", self._one_cve)),
             ]
         return [*routes, Route("/api/{rest:path}", self._unknown)]
+
+    def _export_routes(self, base: str) -> list[Route]:
+        if self.exports is None:
+            return []
+        answers = {
+            "SoftwareVulnerabilitiesByMachine": self.exports.by_machine,
+            "SoftwareVulnerabilitiesExport": self.exports.files,
+            "SoftwareVulnerabilityChangesByMachine": self.exports.changes,
+            "SoftwareInventoryByMachine": self.exports.inventory,
+        }
+        return [
+            Route(f"{base}/machines/{name}", self._answering(name[0].lower() + name[1:], _refusing(answer)))
+            for name, answer in answers.items()
+        ]
+
+    async def _file(self, request: Request) -> Response:
+        assert self.exports is not None
+        fault = self._faults.take("exportFile")
+        if fault is not None and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        response = broken_answer(fault.kind if fault is not None else None)
+        if response is None:
+            response = await run_in_threadpool(self.exports.file, request, fault)
+        self._log(request, 0 if isinstance(response, ResetResponse) else response.status_code)
+        return response
 
     def _answering(
         self, api: str, answer: Callable[[Request, str, Fault | None], Response]
@@ -142,6 +176,14 @@ class DefenderApi:
             seconds = max(1, round(fault.seconds))
             text = f"API calls quota exceeded! You can send requests again in {seconds} seconds."
             return throttled(seconds, text, self._settings.tenant_id)
+        if kind == "throttle-cpu" and fault is not None:
+            seconds = max(1, round(fault.seconds))
+            text = f"Maximum allowed CPU time is exceeded. You can send requests again in {seconds} seconds."
+            return throttled(seconds, text, self._settings.tenant_id)
+        if kind == "transient-404":
+            return service_error(404, "ResourceNotFound", "The resource was not found")
+        if kind == "missing-licence":
+            return service_error(403, "Forbidden", "Tenant does not have the required license.")
         over = self._quota.refusal(api) if self._settings.has_quotas else None
         return throttled(*over, self._settings.tenant_id) if over is not None else None
 
@@ -218,6 +260,18 @@ class DefenderApi:
                 "user_agent": request.headers.get("user-agent", ""),
             }
         )
+
+
+def _refusing(
+    answer: Callable[[Request, str, Fault | None], Response],
+) -> Callable[[Request, str, Fault | None], Response]:
+    def answered(request: Request, api: str, fault: Fault | None) -> Response:
+        try:
+            return answer(request, api, fault)
+        except BadRequestError as error:
+            return refused(error)
+
+    return answered
 
 
 def _next(request: Request, following: int | None, fault: Fault | None) -> bytes:

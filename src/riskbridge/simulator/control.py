@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from riskbridge.errors import InputError
 from riskbridge.simulator.api import DefenderApi, World
+from riskbridge.simulator.clock import TenantClock
 from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.faults import Faults
+from riskbridge.simulator.tenant import Tenant
 
 _Values = dict[str, Any]
 
@@ -24,11 +28,12 @@ _Values = dict[str, Any]
 class Control:
     """Steers the world, the login host and the faults."""
 
-    def __init__(self, world: World, api: DefenderApi, entra: Entra, faults: Faults) -> None:
+    def __init__(self, world: World, api: DefenderApi, entra: Entra, faults: Faults, clock: TenantClock) -> None:
         self._world = world
         self._api = api
         self._entra = entra
         self._faults = faults
+        self._clock = clock
 
     def routes(self) -> list[Route]:
         """The control API's paths."""
@@ -37,15 +42,69 @@ class Control:
             "upgrade": lambda v: {"changed": self._world.upgrade(_text(v, "machineId"), _text(v, "productName"))},
             "remove-device": lambda v: {"changed": self._world.remove_device(_text(v, "machineId"))},
             "seen": lambda v: {"changed": self._world.let_days_pass(_whole(v, "days"))},
+            "step": self._step,
+            "reimage": lambda v: {"machineId": self._tenant().reimage(_text(v, "machineId"))},
+            "remove-rows": lambda v: {"changed": self._tenant().remove_rows(_text(v, "machineId"))},
+            "change-device": self._change_device,
+            "expire-addresses": self._expire_addresses,
             "faults": lambda v: {"armed": self._faults.arm(v)},
             "directory": self._change_directory,
         }
+        posts = {name: self._in_order(do) for name, do in posts.items()}
         return [
             Route("/_simulator/truth", self._truth),
+            Route("/_simulator/findings", self._findings),
             Route("/_simulator/requests", self._requests, methods=["GET", "DELETE"]),
             Route("/_simulator/faults", self._clear_faults, methods=["DELETE"]),
             *(Route(f"/_simulator/{name}", _posted(do), methods=["POST"]) for name, do in posts.items()),
         ]
+
+    def _in_order(self, change: Callable[[_Values], object]) -> Callable[[_Values], object]:
+        """Snapshots that are due show the world as it was before the change."""
+
+        def changed(values: _Values) -> object:
+            if self._api.exports is not None:
+                self._api.exports.archive.catch_up()
+            return change(values)
+
+        return changed
+
+    def _tenant(self) -> Tenant:
+        if not isinstance(self._world, Tenant):
+            raise InputError(
+                "A recorded tenant cannot be changed so.",
+                code="simulator.recorded",
+                remedy="Use a made tenant: leave --from out.",
+            )
+        return self._world
+
+    def _step(self, values: _Values) -> object:
+        """Move the clock; for whole days devices that report do so again."""
+        hours = values.get("hours", 0) + 24 * values.get("days", 0)
+        if not isinstance(hours, int | float) or hours <= 0:
+            raise _bad_body("The body has no positive number of 'days' or 'hours'.")
+        now = self._clock.step(timedelta(hours=hours))
+        if hours >= 24:
+            self._world.let_days_pass(int(hours // 24))
+        return {"now": now.isoformat()}
+
+    def _change_device(self, values: _Values) -> object:
+        members = values.get("members")
+        if not isinstance(members, dict) or "id" in members:
+            raise _bad_body("The body has no object 'members', or one with an id.")
+        self._tenant().change_device(_text(values, "machineId"), **members)
+        return {"changed": len(members)}
+
+    def _expire_addresses(self, values: _Values) -> object:
+        del values
+        if self._api.exports is not None:
+            self._api.exports.expire_addresses()
+        return {"changed": 1}
+
+    async def _findings(self, request: Request) -> Response:
+        """Every detection that is true now, as lists of device id, CVE id, vendor, product and version."""
+        del request
+        return JSONResponse(await run_in_threadpool(self._tenant().findings))
 
     async def _truth(self, request: Request) -> Response:
         del request

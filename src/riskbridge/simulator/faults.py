@@ -22,8 +22,26 @@ KINDS = {
     "endless-next-link": "the next link names the same page again",
     "foreign-host-next-link": "the next link names `host`",
     "bad-records": "records that break the contract stand among the good ones",
+    "throttle-cpu": "status 429 for the processor time used, with Retry-After of `seconds`",
+    "transient-404": "status 404, as if there were no such thing",
+    "missing-licence": "status 403, as a tenant without Vulnerability Management answers",
+    "empty-export": "the list of export files is empty",
+    "snapshot-changes": "a newer snapshot takes the place of the one that is being read",
+    "zero-byte-file": "an export file of no bytes",
+    "damaged-file": "half of an export file, as if it were all",
 }
-PATHS = ("machines", "machinesVulnerabilities", "vulnerabilities", "machineVulnerabilities", "token")
+PATHS = (
+    "machines",
+    "machinesVulnerabilities",
+    "vulnerabilities",
+    "machineVulnerabilities",
+    "softwareVulnerabilitiesByMachine",
+    "softwareVulnerabilitiesExport",
+    "softwareVulnerabilityChangesByMachine",
+    "softwareInventoryByMachine",
+    "exportFile",
+    "token",
+)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ _OPTIONS = {
     "findings_per_device": "--findings-per-device",
     "seed": "--seed",
     "as_of": "--as-of",
+    "speed": "--speed",
     "port": "--port",
     "login_port": "--login-port",
     "tenant_id": "--tenant-id",

@@ -12,6 +12,10 @@ LIMITS = {
     "machineVulnerabilities": (50, 1500),
     "machinesVulnerabilities": (100, 1500),
     "vulnerabilities": (100, 1500),
+    "softwareVulnerabilitiesByMachine": (30, 1000),
+    "softwareVulnerabilityChangesByMachine": (30, 1000),
+    "softwareInventoryByMachine": (30, 1000),
+    "softwareVulnerabilitiesExport": (5, 20),
 }
 """Calls a minute and an hour. Where the service states none, its general limit stands."""
 _WINDOWS = ((60.0, "00:01:00"), (3600.0, "01:00:00"))

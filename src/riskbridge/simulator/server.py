@@ -25,11 +25,14 @@ from riskbridge.simulator import feeds
 from riskbridge.simulator.api import DefenderApi, World
 from riskbridge.simulator.assertions import register
 from riskbridge.simulator.authority import ensure_certificates
+from riskbridge.simulator.clock import TenantClock
 from riskbridge.simulator.control import Control
 from riskbridge.simulator.entra import Entra
+from riskbridge.simulator.export_api import Exports
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.recorded import RecordedTenant
 from riskbridge.simulator.settings import SimulatorSettings
+from riskbridge.simulator.snapshots import Archive
 from riskbridge.simulator.tenant import Tenant
 
 HOST = "127.0.0.1"
@@ -56,8 +59,10 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     bundle, certificate = ensure_certificates(settings.home)
     registered = register(settings.home, settings.client_secret)
     entra = Entra(settings, faults, registered)
-    api = DefenderApi(settings, world, entra, faults)
-    control = Control(world, api, entra, faults)
+    clock = TenantClock(_start_of(settings), speed=settings.speed)
+    exports = Exports(Archive(world, clock), clock, settings.tenant_id) if isinstance(world, Tenant) else None
+    api = DefenderApi(settings, world, entra, faults, exports)
+    control = Control(world, api, entra, faults, clock)
     tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
     login_config = _config(Starlette(routes=entra.routes()), tls)
     routes = [*api.routes(), *control.routes(), *feeds.routes()]
@@ -77,15 +82,19 @@ def make_world(settings: SimulatorSettings) -> World:
     """
     if settings.sources:
         return RecordedTenant(settings.sources)
-    try:
-        now = datetime.fromisoformat(settings.as_of).astimezone(UTC)
-    except ValueError as error:
-        raise _bad_setting(f"The tenant's clock {settings.as_of!r} is no time.") from error
+    now = _start_of(settings)
     if settings.devices < 0 or settings.findings_per_device < 0:
         raise _bad_setting("The numbers of devices and findings cannot be negative.")
     return Tenant(
         devices=settings.devices, findings_per_device=settings.findings_per_device, seed=settings.seed, now=now
     )
+
+
+def _start_of(settings: SimulatorSettings) -> datetime:
+    try:
+        return datetime.fromisoformat(settings.as_of).astimezone(UTC)
+    except ValueError as error:
+        raise _bad_setting(f"The tenant's clock {settings.as_of!r} is no time.") from error
 
 
 class _Server(uvicorn.Server):

@@ -16,7 +16,8 @@ class SimulatorSettings:
         findings_per_device: Finding rows divided by devices, to within a few per cent.
         seed: The same seed, devices, findings and `as_of` make the same tenant.
         sources: Files or folders of saved JSON to serve instead of a made tenant.
-        as_of: The tenant's clock, ISO 8601 in UTC. It stands still, so two readings are of the same world.
+        as_of: The tenant's clock at its start, ISO 8601 in UTC.
+        speed: Seconds of that clock a second of ours; at 0 it stands still, so two readings are of the same world.
         port: The API's port; 0 picks a free one.
         login_port: The login host's port; 0 picks a free one.
         has_api_tls: Whether the API speaks https too.
@@ -40,6 +41,7 @@ class SimulatorSettings:
     seed: int = 1
     sources: tuple[Path, ...] = ()
     as_of: str = "2026-11-20T18:00:00Z"
+    speed: float = 0.0
     port: int = 0
     login_port: int = 0
     has_api_tls: bool = False
@@ -48,7 +50,7 @@ class SimulatorSettings:
     client_id: str = "22222222-2222-4222-8222-222222222222"
     client_secret: str = field(default="simulator-secret", repr=False)
     audience: str = "https://api.securitycenter.microsoft.com"
-    roles: tuple[str, ...] = ("Machine.Read.All", "Vulnerability.Read.All")
+    roles: tuple[str, ...] = ("Machine.Read.All", "Vulnerability.Read.All", "Software.Read.All")
     token_life_s: int = 3599
     page_size: int = 10_000
     has_quotas: bool = True

@@ -50,8 +50,34 @@ class Tenant:
         self._owners = dict.fromkeys(range(len(self._installed)))
         self._selections: dict[tuple[str, str], Selection] = {}
         self._catalogue: list[Record] = []
+        self._changed: dict[int, Record] = {}
+        self._changed_at: dict[int, int] = {}
+        self._all_changed_at = 0
+        self.version = 0
 
     # Reading
+
+    def owners(self) -> list[tuple[int, Installed]]:
+        """Every device with rows in the exports, unknown ones left out, and its releases."""
+        return [(n, self._installed[n]) for n in self._owners if n in self._listed]
+
+    def machine(self, number: int) -> Record:
+        """The record of a device in the device list."""
+        return self._machine(number)
+
+    def changed_since(self, version: int) -> set[int] | None:
+        """Devices changed after that version; None when any may have been."""
+        return None if version < self._all_changed_at else {n for n, v in self._changed_at.items() if v > version}
+
+    def findings(self) -> list[tuple[str, str, str, str, str]]:
+        """What is true now: device id, CVE id, vendor, product, version of each detection there is, sorted."""
+        releases = load_releases()
+        return sorted(
+            (self._ids[n].decode(), e.cve_id, r.vendor, r.product, r.version)
+            for n in self._owners
+            for r in (releases[p] for p in self._installed[n])
+            for e in {e.cve_id: e for e in r.exposures}.values()
+        )
 
     @property
     def machine_count(self) -> int:
@@ -135,7 +161,7 @@ class Tenant:
         number = self._number(identity)
         self._listed.pop(number, None)
         del self._owners[number]
-        self._forget()
+        self._forget(number)
         return _row_count(self._installed[number])
 
     def let_days_pass(self, days: int) -> int:
@@ -144,13 +170,42 @@ class Tenant:
         self._forget()
         return self._days_seen
 
+    def change_device(self, identity: str, **members: Any) -> None:
+        """Give a device's record other members, such as another group."""
+        number = self._number(identity)
+        self._changed[number] = self._changed.get(number, {}) | members
+        self._forget(number)
+
+    def remove_rows(self, identity: str) -> int:
+        """Take a device's rows away and leave it in the device list; gives the number of rows that are gone."""
+        return -self._install(self._number(identity), ())
+
+    def reimage(self, identity: str) -> str:
+        """A device gets a new id: the old record stays, silent and without rows; gives the new device's id."""
+        number = self._number(identity)
+        fresh = len(self._installed)
+        machine = self._machine(number)
+        self._ids.append(machine_id(self._seed, fresh).encode())
+        self._numbers[self._ids[fresh]] = fresh
+        self._installed.append(self._installed[number])
+        self._changed[fresh] = machine | {"id": self._ids[fresh].decode(), "firstSeen": machine["lastSeen"]}
+        self._changed[number] = self._changed.get(number, {}) | {"healthStatus": "Inactive"}
+        self._listed[fresh] = self._owners[fresh] = None
+        self._installed[number] = ()
+        self._forget(number, fresh)
+        return self._ids[fresh].decode()
+
     def _install(self, number: int, after: Installed) -> int:
         before = self._installed[number]
         self._installed[number] = after
-        self._forget()
+        self._forget(number)
         return _row_count(after) - _row_count(before)
 
-    def _forget(self) -> None:
+    def _forget(self, *numbers: int) -> None:
+        """What was made of these devices, or of any, is no longer so."""
+        self.version += 1
+        self._changed_at |= dict.fromkeys(numbers, self.version)
+        self._all_changed_at = self._all_changed_at if numbers else self.version
         self._selections.clear()
         self._catalogue.clear()
 
@@ -186,7 +241,10 @@ class Tenant:
         return [number] if number is not None and number in numbers else []
 
     def _machine(self, number: int) -> Record:
-        return device_record(self._seed, number, self._now, days_seen=self._days_seen)
+        changed = self._changed.get(number)
+        if changed is not None and "id" in changed:
+            return changed
+        return device_record(self._seed, number, self._now, days_seen=self._days_seen) | (changed or {})
 
     def _number(self, identity: str) -> int:
         number = self._numbers.get(identity.lower().encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,13 @@ class DuckDBEngine:
 
     def records(self, expression: ir.Table) -> list[dict[str, Any]]:
         """The rows of a small expression as dictionaries."""
-        found: list[dict[str, Any]] = self.rows(expression).to_pylist()
-        return found
+        rows = self.rows(expression)
+        columns = [_plain(rows.column(n)) for n in rows.column_names]
+        return [dict(zip(rows.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def scalar(self, expression: ir.Scalar) -> Any:
         """The value of a scalar expression."""
-        return self.rows(expression.as_table()).column(0)[0].as_py()
+        return _plain(self.rows(expression.as_table()).column(0))[0]
 
     def sql(self, expression: ir.Table) -> str:
         """The engine's SQL for an expression."""
@@ -149,6 +151,15 @@ class DuckDBEngine:
             with _quietly():
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column; times as `datetime` by our own arithmetic, for which Arrow would load pandas."""
+    if not pa.types.is_timestamp(column.type):
+        return column.to_pylist()
+    epoch = datetime(1970, 1, 1, tzinfo=UTC if column.type.tz else None)
+    counts = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if n is None else epoch + timedelta(microseconds=n) for n in counts]
 
 
 @contextmanager
