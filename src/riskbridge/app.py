@@ -321,6 +321,9 @@ class App:
                 ca_bundle=Path(connector.ca_bundle) if connector.ca_bundle else None,
                 proxy=connector.proxy,
                 page_size=profile.page_size if profile else None,
+                managed_identity=connector.managed_identity,
+                calls_per_minute=connector.calls_per_minute,
+                budget_file=self.settings.budget_path(connector.tenant_id, connector.client_id),
             )
         )
 

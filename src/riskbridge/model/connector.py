@@ -51,7 +51,8 @@ class Connector:
     """One configured connection to one Defender tenant.
 
     It logs in by `certificate` (path of a PEM or PFX file with its key) or by `federated_token_file` (path of a token of
-    another identity provider) where one is named, else by secret. `client_secret` is a reference or a sealed value of
+    another identity provider) where one is named, by this machine's own identity where `managed_identity` says so (`system`
+    or a client id), else by secret. `client_secret` is a reference or a sealed value of
     the secret store, never clear text: the secret, or the certificate's passphrase (empty for none). `ca_bundle` is a path to PEM
     certificates that are trusted besides the system's. `retain_missing` keeps the status of findings that a run did not
     report.
@@ -72,6 +73,9 @@ class Connector:
     retain_missing: bool = False
     certificate: str | None = None
     federated_token_file: str | None = None
+    managed_identity: str | None = None
+    calls_per_minute: int | None = None
+    secret_expires_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

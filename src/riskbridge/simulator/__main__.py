@@ -11,6 +11,7 @@ from pathlib import Path
 from riskbridge.errors import RiskbridgeError
 from riskbridge.simulator.server import serve
 from riskbridge.simulator.settings import SimulatorSettings
+from riskbridge.simulator.steering import COMMANDS, read_scenario, steer
 
 _DEFAULTS = SimulatorSettings(home=Path.home() / ".riskbridge" / "simulator")
 
@@ -21,7 +22,9 @@ def main() -> int:
 
 
 def run(words: Sequence[str]) -> int:
-    """Serve as the words of a command line say; gives the exit code."""
+    """Serve as the words of a command line say, or steer the one that runs; gives the exit code."""
+    if words and words[0] in COMMANDS:
+        return steer(words)
     options = vars(_parser().parse_args(words))
     chosen = {f.name: options[f.name] for f in fields(SimulatorSettings)}
     try:
@@ -70,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-quotas", dest="has_quotas", action="store_false", help="no call limits")
     add("--quota-scale", type=float, default=d.quota_scale, help="factor on the calls allowed")
     add("--quota-speed", type=float, default=d.quota_speed, help="factor on the quotas' clock")
+    add("--scenario", dest="scenarios", type=read_scenario, action=_Source, default=(), metavar="NAME[:VALUES]",
+        help="a scenario that happens before the first request; may be repeated")  # fmt: skip
     add("--ready-file", type=Path, help="write the line of JSON to this file too")
     add("--exit-with-parent", dest="exits_with_parent", action="store_true",
         help="stop when the process that started it has ended")  # fmt: skip

@@ -196,10 +196,14 @@ class DefenderApi:
             if api == "machines":
                 return framework_error(str(error))
             return service_error(400, "BadRequest", "Filter parameter is invalid")
+        kind = fault.kind if fault is not None else None
         with self._selecting:
+            if kind == "rows-shift" and isinstance(self._world, Tenant):
+                self._world.shift()
             rows = self._world.select(api, listing.filter, listing.order, query=listing.query)
         size = listing.top if listing.top is not None else min(self._settings.page_size, CAPS[api])
-        page = rows.page(listing.skip, listing.skip + size)
+        is_short = kind == "filtered-disagrees" and listing.filter is not None
+        page = rows.page(listing.skip, min(listing.skip + size, rows.count - is_short))
         is_full = listing.skip + size <= rows.count
         found = _Page(
             _projected(page, listing.select) if listing.select is not None else page,

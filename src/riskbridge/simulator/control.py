@@ -20,6 +20,7 @@ from riskbridge.simulator.api import DefenderApi, World
 from riskbridge.simulator.clock import TenantClock
 from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.faults import Faults
+from riskbridge.simulator.scenarios import play
 from riskbridge.simulator.tenant import Tenant
 
 _Values = dict[str, Any]
@@ -43,6 +44,7 @@ class Control:
             "remove-device": lambda v: {"changed": self._world.remove_device(_text(v, "machineId"))},
             "seen": lambda v: {"changed": self._world.let_days_pass(_whole(v, "days"))},
             "step": self._step,
+            "scenario": self._play,
             "reimage": lambda v: {"machineId": self._tenant().reimage(_text(v, "machineId"))},
             "remove-rows": lambda v: {"changed": self._tenant().remove_rows(_text(v, "machineId"))},
             "change-device": self._change_device,
@@ -87,6 +89,10 @@ class Control:
         if hours >= 24:
             self._world.let_days_pass(int(hours // 24))
         return {"now": now.isoformat()}
+
+    def _play(self, values: _Values) -> object:
+        name = _text(values, "name")
+        return play(name, {k: v for k, v in values.items() if k != "name"}, self._world, self._faults)
 
     def _change_device(self, values: _Values) -> object:
         members = values.get("members")

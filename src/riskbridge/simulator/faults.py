@@ -28,6 +28,8 @@ KINDS = {
     "empty-export": "the list of export files is empty",
     "snapshot-changes": "a newer snapshot takes the place of the one that is being read",
     "zero-byte-file": "an export file of no bytes",
+    "rows-shift": "a device near the top of the list is patched before the page is made",
+    "filtered-disagrees": "a filtered page lacks its last row",
     "damaged-file": "half of an export file, as if it were all",
 }
 PATHS = (

@@ -156,6 +156,7 @@ def _command(settings: SimulatorSettings) -> list[str]:
         words += [f"{option}={getattr(settings, name)}"]
     words.append(f"--roles={','.join(settings.roles)}")
     words += [f"--from={source}" for source in settings.sources]
+    words += [f"--scenario={name}:{json.dumps(values)}" for name, values in settings.scenarios]
     if settings.has_api_tls:
         words.append("--tls")
     return words if settings.has_quotas else [*words, "--no-quotas"]

@@ -47,6 +47,23 @@ class MadeRows:
         return b",".join([_ENCODER.encode(self._make(n)) for n in self._numbers[start:stop]])
 
 
+class Respelled:
+    """Rows of a selection with some ids spelled otherwise."""
+
+    def __init__(self, rows: Selection, spelled: Callable[[bytes], bytes]) -> None:
+        self._rows = rows
+        self._spelled = spelled
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._rows.count
+
+    def page(self, start: int, stop: int) -> bytes:
+        """Rows from `start` to `stop` as the inside of a JSON array."""
+        return self._spelled(self._rows.page(start, stop))
+
+
 def select_records(records: list[Any], wanted: Filter | None, order: Order | None) -> Selection:
     """Records that are held, filtered and sorted."""
     kept = [r for r in records if isinstance(r, dict) and wanted.keeps(r)] if wanted is not None else records

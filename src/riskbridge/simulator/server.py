@@ -31,11 +31,14 @@ from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.export_api import Exports
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.recorded import RecordedTenant
+from riskbridge.simulator.scenarios import play
 from riskbridge.simulator.settings import SimulatorSettings
 from riskbridge.simulator.snapshots import Archive
 from riskbridge.simulator.tenant import Tenant
 
 HOST = "127.0.0.1"
+RUNNING = "running.json"
+"""File in the home of a running simulator: its printed line."""
 _PARENT_CHECK_S = 0.25
 
 
@@ -63,6 +66,8 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     exports = Exports(Archive(world, clock), clock, settings.tenant_id) if isinstance(world, Tenant) else None
     api = DefenderApi(settings, world, entra, faults, exports)
     control = Control(world, api, entra, faults, clock)
+    for name, values in settings.scenarios:
+        play(name, values, world, faults)
     tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
     login_config = _config(Starlette(routes=entra.routes()), tls)
     routes = [*api.routes(), *control.routes(), *feeds.routes()]
@@ -71,7 +76,12 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     with _listen(settings.port) as api_socket, _listen(settings.login_port) as login_socket:
         login, defender = _Server(login_config, login_socket), _Server(api_config, api_socket)
         line = json.dumps(_described(settings, world, api_socket, login_socket, bundle, registered.files))
-        asyncio.run(_serve_both(login, defender, line, parent if exits_with_parent else None, ready_file))
+        running = settings.home / RUNNING
+        running.write_text(line + "\n", encoding="utf-8")
+        try:
+            asyncio.run(_serve_both(login, defender, line, parent if exits_with_parent else None, ready_file))
+        finally:
+            running.unlink(missing_ok=True)
 
 
 def make_world(settings: SimulatorSettings) -> World:

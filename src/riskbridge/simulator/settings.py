@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class SimulatorSettings:
         has_quotas: Whether the documented call quotas hold.
         quota_scale: Factor on the number of calls allowed.
         quota_speed: Factor on the quotas' clock: at 60 a minute's window passes in a second.
+        scenarios: Scenarios that happen before the first request, each a name and its values.
     """
 
     home: Path
@@ -56,3 +58,4 @@ class SimulatorSettings:
     has_quotas: bool = True
     quota_scale: float = 1.0
     quota_speed: float = 1.0
+    scenarios: tuple[tuple[str, dict[str, Any]], ...] = ()

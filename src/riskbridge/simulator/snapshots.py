@@ -6,7 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
@@ -86,6 +86,7 @@ class Archive:
         self._snapshots: deque[Snapshot] = deque(maxlen=_SNAPSHOTS_KEPT)
         self._events: list[Event] = []
         self._taken_version = 0
+        self._renamed = 0
 
     def catch_up(self) -> Snapshot:
         """The newest snapshot there should be by now."""
@@ -120,11 +121,20 @@ class Archive:
         if found is None:
             known = load_releases()
             found = prepare_harmless(self._start) if place == _HARMLESS else prepare_export(known[place], self._start)
+            found = replace(
+                found,
+                camel=tuple(map(self._tenant.spelled, found.camel)),
+                pascal=tuple(map(self._tenant.spelled, found.pascal)),
+            )
             self._releases[place] = found
         return found
 
     def _take(self, at: datetime) -> None:
         before = self._snapshots[-1] if self._snapshots else None
+        renamed = self._tenant.renamed
+        if renamed != self._renamed:
+            self._take_respelled(before, at, renamed)
+            return
         if before is not None and self._tenant.version == self._taken_version:
             now = Snapshot(at, before.devices, before.installed, self)
             if "rows" in before.__dict__:
@@ -135,6 +145,24 @@ class Archive:
         if before is not None and now.installed is not before.installed:
             self._events += self._between(before, now)
         self._events = [e for e in self._events if e.at > at - CHANGES_KEPT - SNAPSHOT_EVERY]
+        self._snapshots.append(now)
+
+    def _take_respelled(self, before: Snapshot | None, at: datetime, renamed: int) -> None:
+        """A snapshot after ids were renamed: every row is compared by its text."""
+        old = {n: self._rows(places) for n, places in before.installed.items()} if before is not None else {}
+        self._renamed = renamed
+        self._releases.clear()
+        now = self._make(at, None)
+        self._taken_version = self._tenant.version
+        new = {n: self._rows(places) for n, places in now.installed.items()}
+        for status, rows, others, devices in (
+            ("Fixed", old, new, before.devices if before is not None else {}),
+            ("New", new, old, now.devices),
+        ):
+            for number, texts in rows.items() if before is not None else ():
+                known = set(others.get(number, ()))
+                events = (Event(at, status, devices[number], text) for text in texts if text not in known)  # type: ignore[arg-type]
+                self._events += events
         self._snapshots.append(now)
 
     def _make(self, at: datetime, before: Snapshot | None) -> Snapshot:

@@ -17,7 +17,7 @@ from riskbridge.simulator.cve_records import catalogue_records
 from riskbridge.simulator.devices import device_record, has_findings, kind_of, machine_id
 from riskbridge.simulator.odata import Filter, Order
 from riskbridge.simulator.rows import PreparedRelease, Selection, prepare
-from riskbridge.simulator.selections import MadeRows, select_findings, select_records
+from riskbridge.simulator.selections import MadeRows, Respelled, select_findings, select_records
 from riskbridge.simulator.software import Installed, install, install_unknown
 
 _KEPT_SELECTIONS = 8
@@ -53,6 +53,7 @@ class Tenant:
         self._changed: dict[int, Record] = {}
         self._changed_at: dict[int, int] = {}
         self._all_changed_at = 0
+        self._renamed: dict[bytes, bytes] = {}
         self.version = 0
 
     # Reading
@@ -60,6 +61,25 @@ class Tenant:
     def owners(self) -> list[tuple[int, Installed]]:
         """Every device with rows in the exports, unknown ones left out, and its releases."""
         return [(n, self._installed[n]) for n in self._owners if n in self._listed]
+
+    def id_of(self, number: int) -> str:
+        """The device's id."""
+        return self._ids[number].decode()
+
+    def is_silent(self, number: int) -> bool:
+        """Whether the device stopped reporting."""
+        return bool(self._machine(number)["healthStatus"] == "Inactive")
+
+    @property
+    def renamed(self) -> int:
+        """How many ids were renamed."""
+        return len(self._renamed)
+
+    def spelled(self, rows: bytes) -> bytes:
+        """Rows with the ids that CVEs have by now."""
+        for old, new in self._renamed.items():
+            rows = rows.replace(old, new)
+        return rows
 
     def machine(self, number: int) -> Record:
         """The record of a device in the device list."""
@@ -73,7 +93,7 @@ class Tenant:
         """What is true now: device id, CVE id, vendor, product, version of each detection there is, sorted."""
         releases = load_releases()
         return sorted(
-            (self._ids[n].decode(), e.cve_id, r.vendor, r.product, r.version)
+            (self._ids[n].decode(), self.spelled(e.cve_id.encode()).decode(), r.vendor, r.product, r.version)
             for n in self._owners
             for r in (releases[p] for p in self._installed[n])
             for e in {e.cve_id: e for e in r.exposures}.values()
@@ -176,6 +196,16 @@ class Tenant:
         self._changed[number] = self._changed.get(number, {}) | members
         self._forget(number)
 
+    def rename_cve(self, old: str, new: str) -> None:
+        """Rows of an id carry another from now on."""
+        self._renamed[old.encode()] = new.encode()
+        self._forget()
+
+    def shift(self) -> int:
+        """Patch the first device that has rows, whatever is being read; gives the number of rows that are gone."""
+        number = next((n for n in self._owners if self._installed[n]), None)
+        return 0 if number is None else -self._install(number, ())
+
     def remove_rows(self, identity: str) -> int:
         """Take a device's rows away and leave it in the device list; gives the number of rows that are gone."""
         return -self._install(self._number(identity), ())
@@ -218,7 +248,8 @@ class Tenant:
             return self._make_machines(wanted, order)
         owners = self._only(self._owners, wanted, "machineId")
         ids = [self._ids[n] for n in owners]
-        return select_findings(ids, [self._installed[n] for n in owners], _prepared(), wanted, order)
+        found = select_findings(ids, [self._installed[n] for n in owners], _prepared(), wanted, order)
+        return Respelled(found, self.spelled) if self._renamed else found
 
     def _make_machines(self, wanted: Filter | None, order: Order | None) -> Selection:
         numbers = self._only(self._listed, wanted, "id")

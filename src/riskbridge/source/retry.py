@@ -15,11 +15,17 @@ T = TypeVar("T")
 
 
 class ThrottledError(RetryableError):
-    """The server asked for patience: `wait_s` seconds, None when it did not say how long."""
+    """The server asked for patience: `wait_s` seconds, None when it did not say how long.
 
-    def __init__(self, message: str, *, code: str, remedy: str, wait_s: float | None) -> None:
+    `is_for_load` says that it was not for the number of calls but for what they cost the server.
+    """
+
+    def __init__(
+        self, message: str, *, code: str, remedy: str, wait_s: float | None, is_for_load: bool = False
+    ) -> None:
         super().__init__(message, code=code, remedy=remedy)
         self.wait_s = wait_s
+        self.is_for_load = is_for_load
 
 
 class StoppedError(Exception):
@@ -57,6 +63,8 @@ class Traffic:
         retries: Requests repeated after a fault.
         throttle_waits: Times the API asked for patience (429).
         throttle_wait_s: Seconds waited for it.
+        budget_waits: Times a call was put off to keep the API's limits.
+        budget_wait_s: Seconds that took.
         received_bytes: Bytes of bodies as sent, compressed.
         decoded_bytes: Bytes of bodies decoded.
     """
@@ -65,6 +73,8 @@ class Traffic:
     retries: int = 0
     throttle_waits: int = 0
     throttle_wait_s: float = 0.0
+    budget_waits: int = 0
+    budget_wait_s: float = 0.0
     received_bytes: int = 0
     decoded_bytes: int = 0
 

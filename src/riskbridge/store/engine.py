@@ -153,7 +153,7 @@ class DuckDBEngine:
             raise
 
 
-def _plain(column: pa.ChunkedArray) -> list[Any]:
+def _plain(column: pa.ChunkedArray[Any]) -> list[Any]:
     """The values of a column; times as `datetime` by our own arithmetic, for which Arrow would load pandas."""
     if not pa.types.is_timestamp(column.type):
         return column.to_pylist()

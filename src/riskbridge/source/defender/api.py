@@ -6,10 +6,12 @@ from collections.abc import Callable
 from threading import Event
 from typing import Protocol, TypeVar
 
+from riskbridge.source.budget import CallBudget
+from riskbridge.source.defender.quotas import QUOTAS, endpoint_of
 from riskbridge.source.defender.refusals import is_error_body, refusal
 from riskbridge.source.defender.settings import DefenderSettings
 from riskbridge.source.http import Answer, HttpClient
-from riskbridge.source.retry import Clock, Retries, RetryPolicy, Traffic
+from riskbridge.source.retry import Clock, Retries, RetryPolicy, StoppedError, ThrottledError, Traffic
 
 T = TypeVar("T")
 
@@ -42,6 +44,7 @@ class DefenderApi:
         self._http = http
         self._tokens = tokens
         self._clock = clock
+        self.budget = CallBudget(QUOTAS, settings.budget_file, per_minute=settings.calls_per_minute)
         self.traffic = Traffic()
         self._retries = Retries(policy, clock, self.traffic)
 
@@ -52,7 +55,24 @@ class DefenderApi:
             RiskbridgeError: As `get_once`, a retryable one only after patience has run out.
             StoppedError: `stop` was set while waiting.
         """
-        return self._retries.run(lambda: parse(self.get_once(url, is_missing_ok=is_missing_ok)), stop)
+        return self._retries.run(lambda: parse(self._get_in_budget(url, stop, is_missing_ok=is_missing_ok)), stop)
+
+    def _get_in_budget(self, url: str, stop: Event, *, is_missing_ok: bool) -> Answer:
+        wait_s = self.budget.wait_s(endpoint_of(url), self._clock.now().timestamp())
+        if wait_s > 0:
+            self.traffic.budget_waits += 1
+            self.traffic.budget_wait_s += wait_s
+            self._clock.wait(wait_s, stop)
+            if stop.is_set():
+                raise StoppedError
+        try:
+            answer = self.get_once(url, is_missing_ok=is_missing_ok)
+        except ThrottledError as error:
+            if error.is_for_load:
+                self.budget.slow_down()
+            raise
+        self.budget.ease()
+        return answer
 
     def get_once(self, url: str, *, is_missing_ok: bool = False) -> Answer:
         """The answer, which is 200; a token that expired on the way is renewed once.
@@ -74,6 +94,7 @@ class DefenderApi:
 
     def _send(self, url: str, token: str) -> Answer:
         self.traffic.calls += 1
+        self.budget.note(endpoint_of(url), self._clock.now().timestamp())
         answer = self._http.send("GET", url, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})
         self.traffic.received_bytes += answer.sent_bytes
         self.traffic.decoded_bytes += len(answer.body)

@@ -16,8 +16,11 @@ from riskbridge.source.throttling import retry_after_s
 
 NOT_FOUND = "defender.not-found"
 BAD_REQUEST = "defender.bad-request"
+MISSING_LICENCE = "defender.missing-licence"
 _ROLES = re.compile(r"required roles:\s*([\w.,\s]*?),?\s*application roles:\s*([\w.,\s]*)", re.IGNORECASE)
+_LICENCE = re.compile(r"licen[cs]e|subscription", re.IGNORECASE)
 _LONGEST_TEXT = 600
+_MUCH = {False: "many requests", True: "much processor time"}
 
 
 def refusal(settings: DefenderSettings, url: str, answer: Answer, now: datetime) -> RiskbridgeError:
@@ -30,6 +33,7 @@ def refusal(settings: DefenderSettings, url: str, answer: Answer, now: datetime)
     text, correlation = error_text(answer.body)
     said = f" It said: {text}" if text else ""
     names: dict[str, Any] = {"status": answer.status, "path": path, "correlation_id": correlation}
+    is_for_load = re.search(r"\bCPU\b", text) is not None
     match answer.status:
         case 400:
             return ConfigError(
@@ -56,10 +60,11 @@ def refusal(settings: DefenderSettings, url: str, answer: Answer, now: datetime)
             )
         case 429:
             return ThrottledError(
-                f"{host} keeps asking for patience with {path} (429, too many requests).{said}",
+                f"{host} keeps asking for patience with {path} (429, too {_MUCH[is_for_load]}).{said}",
                 code="defender.throttled",
                 remedy="Run again later, or schedule the profile for a quieter hour; the run goes on where it was.",
                 wait_s=retry_after_s(answer, now),
+                is_for_load=is_for_load,
             )
     return _broken(f"{host} answered {path} with status {answer.status}.{said}", answer, names, now)
 
@@ -88,6 +93,13 @@ def _broken(message: str, answer: Answer, names: dict[str, Any], now: datetime) 
 def _forbidden(settings: DefenderSettings, what: str, text: str, names: dict[str, Any]) -> RiskbridgeError:
     found = _ROLES.search(text)
     needed = _split(found[1]) if found else ()
+    if not needed and _LICENCE.search(text):
+        return FatalError(
+            f"{what}: the tenant lacks the licence for it. It said: {text}",
+            code=MISSING_LICENCE,
+            remedy="Give the tenant Defender for Endpoint Plan 2 or Defender Vulnerability Management.",
+            **names,
+        )
     if not needed:
         return FatalError(
             f"{what}. It said: {text or 'nothing'}",

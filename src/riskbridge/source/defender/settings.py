@@ -12,6 +12,8 @@ from riskbridge.source.http import HttpSettings
 
 LARGEST_PAGE_ROWS = 10_000
 LARGEST_EXPORT_ROWS = 200_000
+SYSTEM_IDENTITY = "system"
+"""Stands for the machine's own managed identity, where no client id of another is given."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _SHARED_TENANTS = ("common", "organizations", "consumers")
@@ -34,6 +36,9 @@ class DefenderSettings:
         read_timeout_s: How long the next bytes of a page may take.
         certificate: PEM or PFX file with the application's certificate and key, in place of a secret.
         federated_token_file: File with a token of an identity provider that the application trusts, in place of both.
+        managed_identity: `system`, or the client id of an identity assigned to this machine, in place of all three.
+        calls_per_minute: The most calls a minute to any endpoint; None leaves the API's own limits.
+        budget_file: Where calls are remembered over runs; None forgets them.
     """
 
     login_url: str
@@ -48,6 +53,9 @@ class DefenderSettings:
     read_timeout_s: float = 120.0
     certificate: Path | None = None
     federated_token_file: Path | None = None
+    managed_identity: str | None = None
+    calls_per_minute: int | None = None
+    budget_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or would send a token in the clear.
@@ -81,14 +89,18 @@ class DefenderSettings:
                 code="defender.bad-tenant",
                 remedy="Give the tenant's id, or a domain name verified in it.",
             )
-        if self.certificate is not None and self.federated_token_file is not None:
+        given = {
+            "a certificate": self.certificate,
+            "a federated token file": self.federated_token_file,
+            "a managed identity": self.managed_identity,
+        }
+        named = [noun for noun, value in given.items() if value is not None]
+        if len(named) > 1:
             raise ConfigError(
-                "The connector has both a certificate and a federated token file.",
-                code="defender.two-credentials",
-                remedy="Keep one of them.",
+                f"The connector has {' and '.join(named)}.", code="defender.two-credentials", remedy="Keep one of them."
             )
-        needed = [("client id", self.client_id)]
-        if self.certificate is None and self.federated_token_file is None:
+        needed = [] if self.managed_identity is not None else [("client id", self.client_id)]
+        if not named:
             needed.append(("client secret", self.client_secret))
         for name, value in needed:
             if not value.strip():

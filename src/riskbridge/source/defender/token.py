@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 from riskbridge.source.defender.credentials import read_certificate, read_federated_token
+from riskbridge.source.defender.managed_identity import IssuedToken, fetch_token
 from riskbridge.source.defender.login import discovery_refusal, login_refusal, login_unavailable
 from riskbridge.source.defender.settings import DefenderSettings
 from riskbridge.source.http import Answer, HttpClient
 from riskbridge.source.retry import Clock, SystemClock, ThrottledError
 from riskbridge.source.throttling import retry_after_s
+
+
+RENEWED_BEFORE_S = 300.0
+"""A token is renewed so long before it expires, or in the last tenth of a shorter life."""
 
 
 class TokenProvider:
@@ -28,6 +34,8 @@ class TokenProvider:
         self._adapter = _MsalHttp(settings, http, clock or SystemClock())
         self._lock = Lock()
         self._application: Any = None
+        self._issued: IssuedToken | None = None
+        self._renew_at = 0.0
 
     def token(self) -> str:
         """A valid access token.
@@ -45,11 +53,15 @@ class TokenProvider:
         with self._lock:
             token = self._acquire()
             if token == refused:
-                self._application.remove_tokens_for_client()
+                self._issued = None
+                if self._application is not None:
+                    self._application.remove_tokens_for_client()
                 token = self._acquire()
             return token
 
     def _acquire(self) -> str:
+        if self._settings.managed_identity is not None:
+            return self._acquire_of_machine()
         scope = f"{self._settings.audience.rstrip('/').removesuffix('/.default')}/.default"
         try:
             if self._application is None:
@@ -63,6 +75,13 @@ class TokenProvider:
             self._application = None
             raise login_refusal(self._settings, answer)
         return str(answer["access_token"])
+
+    def _acquire_of_machine(self) -> str:
+        if self._issued is None or time.monotonic() >= self._renew_at:
+            self._issued = fetch_token(self._settings)
+            # Counted from the receipt on a clock that only goes forward, so a wrong one does no harm.
+            self._renew_at = time.monotonic() + self._issued.lasts_s - min(RENEWED_BEFORE_S, self._issued.lasts_s / 10)
+        return self._issued.token
 
     def _make_application(self) -> Any:
         import msal  # noqa: PLC0415 - takes half a second, and most commands need no token

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -54,6 +54,9 @@ class ConnectorRow(Base):
     retain_missing: Mapped[bool]
     certificate: Mapped[str | None] = mapped_column(Text)
     federated_token_file: Mapped[str | None] = mapped_column(Text)
+    managed_identity: Mapped[str | None] = mapped_column(String(80))
+    calls_per_minute: Mapped[int | None]
+    secret_expires_on: Mapped[str | None] = mapped_column(String(10))
 
 
 class ProfileRow(Base):

@@ -1,0 +1,129 @@
+"""How many calls an API allows, kept over runs and restarts, and waited for before a call rather than after a refusal."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+MINUTE_S, HOUR_S = 60.0, 3600.0
+_SLOWEST_S = 60.0
+_FIRST_PAUSE_S = 1.0
+_EASED = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Calls that an endpoint allows in any minute and in any hour."""
+
+    minute: int
+    hour: int
+
+    def capped(self, per_minute: int | None) -> Limit:
+        """The same, but no more than so many a minute."""
+        if per_minute is None:
+            return self
+        return Limit(min(self.minute, per_minute), min(self.hour, per_minute * 60))
+
+    def wait_s(self, calls: deque[float], now: float) -> float:
+        """Seconds until one more call keeps both windows; `calls` are the times of those before, oldest first."""
+        waits = [0.0]
+        for allowed, window_s in ((self.minute, MINUTE_S), (self.hour, HOUR_S)):
+            if len(calls) >= allowed:
+                waits.append(calls[-allowed] + window_s - now)
+        return max(waits)
+
+    def spread_s(self, calls: int, used: int = 0) -> float:
+        """Seconds that so many calls take at least, were they answered at once, after `used` in the last hour."""
+        by_minute = max(0, math.ceil((used + calls) / self.minute) - 1) * MINUTE_S if calls else 0.0
+        by_hour = max(0, math.ceil((used + calls) / self.hour) - 1) * HOUR_S if calls else 0.0
+        return max(by_minute, by_hour)
+
+
+class CallBudget:
+    """Counts calls by endpoint over sliding windows. Safe to share among threads.
+
+    The times of calls are appended to a file, a line each, so that the next run and the next process know of them; a
+    line torn by a kill is passed over. After a refusal for processor time calls are spaced out, and drawn together again
+    as they succeed.
+
+    Args:
+        limits: What each endpoint allows.
+        path: Where calls are remembered; None remembers them in memory alone.
+        per_minute: The most a person allows, for every endpoint; None leaves the API's own limits.
+    """
+
+    def __init__(self, limits: Mapping[str, Limit], path: Path | None = None, *, per_minute: int | None = None) -> None:
+        self._limits = {name: limit.capped(per_minute) for name, limit in limits.items()}
+        self._path = path
+        self._lock = Lock()
+        self._calls: dict[str, deque[float]] = {}
+        self._pause_s = 0.0
+        if path is not None:
+            self._load(path)
+
+    def wait_s(self, endpoint: str, now: float) -> float:
+        """Seconds to wait before a call to the endpoint; `now` in seconds since 1970."""
+        with self._lock:
+            limit = self._limits.get(endpoint)
+            calls = self._recent(endpoint, now)
+            pause_s = calls[-1] + self._pause_s - now if self._pause_s and calls else 0.0
+            return max(0.0, pause_s, limit.wait_s(calls, now) if limit is not None else 0.0)
+
+    def note(self, endpoint: str, now: float) -> None:
+        """Remember a call; that the file cannot be written keeps no call from being made."""
+        with self._lock:
+            self._recent(endpoint, now).append(now)
+            if self._path is not None:
+                with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+                    file.write(f"{now:.3f} {endpoint}\n")
+
+    def used(self, endpoint: str, now: float) -> int:
+        """Calls to the endpoint in the last hour."""
+        with self._lock:
+            return len(self._recent(endpoint, now))
+
+    def limit(self, endpoint: str) -> Limit | None:
+        """What the endpoint allows, capped; None for an endpoint without a limit."""
+        return self._limits.get(endpoint)
+
+    def slow_down(self) -> None:
+        """A call was refused for processor time: leave more room between calls."""
+        with self._lock:
+            self._pause_s = min(_SLOWEST_S, max(_FIRST_PAUSE_S, self._pause_s * 2))
+
+    def ease(self) -> None:
+        """A call succeeded: leave less room."""
+        with self._lock:
+            self._pause_s = self._pause_s * _EASED if self._pause_s > _FIRST_PAUSE_S / 4 else 0.0
+
+    def _recent(self, endpoint: str, now: float) -> deque[float]:
+        calls = self._calls.setdefault(endpoint, deque())
+        while calls and calls[0] <= now - HOUR_S:
+            calls.popleft()
+        return calls
+
+    def _load(self, path: Path) -> None:
+        with suppress(OSError):
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            found = sorted(parsed for parsed in map(_parse, lines) if parsed is not None)
+            newest = found[-1][0] if found else 0.0
+            kept = [(at, endpoint) for at, endpoint in found if at > newest - HOUR_S]
+            for at, endpoint in kept:
+                self._calls.setdefault(endpoint, deque()).append(at)
+            if len(kept) < len(lines):
+                fresh = path.with_suffix(".partial")
+                fresh.write_text("".join(f"{at:.3f} {endpoint}\n" for at, endpoint in kept), encoding="utf-8")
+                fresh.replace(path)
+
+
+def _parse(line: str) -> tuple[float, str] | None:
+    at, _, endpoint = line.partition(" ")
+    try:
+        return (float(at), endpoint) if endpoint else None
+    except ValueError:
+        return None
