@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -324,6 +324,9 @@ class App:
                 managed_identity=connector.managed_identity,
                 calls_per_minute=connector.calls_per_minute,
                 budget_file=self.settings.budget_path(connector.tenant_id, connector.client_id),
+                secret_expires_on=date.fromisoformat(connector.secret_expires_on)
+                if connector.secret_expires_on
+                else None,
             )
         )
 

@@ -7,6 +7,7 @@ product, such as the weights of a formula, is in the config store.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -112,6 +113,10 @@ class Settings:
     def warehouse_path(self) -> Path:
         """The warehouse's DuckDB file."""
         return self.home / "warehouse.duckdb"
+
+    def budget_path(self, tenant_id: str, client_id: str) -> Path:
+        """Where the calls of an application in a tenant are remembered: the API counts by these two."""
+        return self.home / f"calls-{hashlib.sha256(f'{tenant_id}/{client_id}'.lower().encode()).hexdigest()[:12]}.log"
 
     @property
     def staging_path(self) -> Path:

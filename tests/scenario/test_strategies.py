@@ -245,7 +245,7 @@ def test_what_passes_is_waited_out(shared: World, strategy: str, scenario: str, 
     ("strategy", "scenario", "values", "code"),
     [
         pytest.param("export-files", "empty-export", {"times": None}, "defender.no-export", id="no export yet"),
-        pytest.param("export-files", "missing-licence", {"path": "softwareVulnerabilitiesExport"}, "defender.forbidden",
+        pytest.param("export-files", "missing-licence", {"path": "softwareVulnerabilitiesExport"}, "defender.missing-licence",
                      id="no licence"),
         pytest.param("export-json", "foreign-host-next-link", {"path": "softwareVulnerabilitiesByMachine"},
                      "defender.foreign-host", id="foreign link"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +58,7 @@ def init(home: Home = None, *, as_json: Json = False) -> None:
 def connector_add(
     name: Annotated[str, typer.Option(help="Unique name")],
     tenant_id: Annotated[str, typer.Option(help="Tenant id or verified domain")],
-    client_id: Annotated[str, typer.Option(help="Application (client) id")],
+    client_id: Annotated[str, typer.Option(help="Application (client) id; not needed for a managed identity")] = "",
     client_secret: Annotated[
         str | None,
         typer.Option(help="Client secret (or a certificate's passphrase), env:NAME or file:/path; else asked for"),
@@ -65,6 +66,15 @@ def connector_add(
     certificate: Annotated[Path | None, typer.Option(help="PEM or PFX with certificate and key, for a secret")] = None,
     federated_token_file: Annotated[
         Path | None, typer.Option(help="File with a workload identity's token, for a secret")
+    ] = None,
+    managed_identity: Annotated[
+        str | None, typer.Option(help="'system', or the client id of an identity of this Azure machine, for a secret")
+    ] = None,
+    secret_expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the secret ends, to be warned 30 days ahead")
+    ] = None,
+    calls_per_minute: Annotated[
+        int | None, typer.Option(min=1, help="The most calls a minute; left out: the API's own limits")
     ] = None,
     cloud: Annotated[
         str, typer.Option(help="commercial, us, eu, uk, au, swa, ina, aea, gcc, gcc-high or dod")
@@ -94,7 +104,7 @@ def connector_add(
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
     hosts = find_cloud(cloud)
-    is_secret_needed = certificate is None and federated_token_file is None
+    is_secret_needed = certificate is None and federated_token_file is None and managed_identity is None
     if client_secret is None and is_secret_needed:
         client_secret = typer.prompt("Client secret", hide_input=True)
     secret = client_secret or ""
@@ -112,6 +122,9 @@ def connector_add(
             ca_bundle=str(ca_bundle.absolute()) if ca_bundle else None,
             proxy=proxy,
             retain_missing=retain_missing,
+            managed_identity=managed_identity,
+            secret_expires_on=secret_expires.date().isoformat() if secret_expires else None,
+            calls_per_minute=calls_per_minute,
         )
         opened.require_free_name(connector.name)
         profile = new_profile(
@@ -140,6 +153,11 @@ def connector_change(
     client_secret: Annotated[str | None, typer.Option(help="New secret or passphrase, env:NAME or file:/path")] = None,
     certificate: Annotated[str | None, typer.Option(help="PEM or PFX with certificate and key")] = None,
     federated_token_file: Annotated[str | None, typer.Option(help="File with a workload identity's token")] = None,
+    managed_identity: Annotated[str | None, typer.Option(help="'system', or an identity's client id")] = None,
+    secret_expires: Annotated[str | None, typer.Option(help="When the secret ends, such as 2027-01-31")] = None,
+    calls_per_minute: Annotated[
+        int | None, typer.Option(min=0, help="The most calls a minute; 0: the API's own")
+    ] = None,
     description: Annotated[str | None, typer.Option()] = None,
     cloud: Annotated[str | None, typer.Option(help="Sets login URL, API URL and audience")] = None,
     login_url: Annotated[str | None, typer.Option(help="Entra login host")] = None,
@@ -177,7 +195,9 @@ def connector_change(
         "retain_missing": retain_missing,
     }
     changes |= {k: v for k, v in texts.items() if v is not None}
-    changes |= {"proxy": proxy or None} if proxy is not None else {}
+    emptied = {"proxy": proxy, "managed_identity": managed_identity, "secret_expires_on": secret_expires}
+    changes |= {k: v or None for k, v in emptied.items() if v is not None}
+    changes |= {"calls_per_minute": calls_per_minute or None} if calls_per_minute is not None else {}
     with _open(home) as opened:
         connector = replace(opened.store.get_connector(name), **changes)
         profile = opened.store.get_profile(connector.connector_id, None)

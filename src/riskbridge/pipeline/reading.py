@@ -30,7 +30,7 @@ MOST_LOOKS = 2
 """Readings of a list that moves: when rows changed places in the last one too, it is not called complete."""
 MOST_SNAPSHOTS = 4
 """Snapshots begun before a reading that never ends within one is given up."""
-NOT_OFFERED = ("defender.not-found", "defender.forbidden")
+NOT_OFFERED = ("defender.not-found", "defender.forbidden", "defender.missing-licence")
 """What a tenant without the endpoint answers."""
 PAGES_A_BATCH = 12
 """Pages mapped at a time: enough that preparing the statement does not count, few enough to keep up."""

@@ -185,6 +185,10 @@ class Entra:
             "access_token": self._issue(form["resource"]),
         }
 
+    def issue(self, resource: str) -> tuple[str, int]:
+        """A token of the application for a resource, whoever it was asked by, and the seconds it lives."""
+        return self._issue(resource), self._settings.token_life_s
+
     def _issue(self, resource: str) -> str:
         if resource not in self.audiences | OTHER_RESOURCES:
             raise _refusal(400, "invalid_resource", 500011, resource, self._settings.tenant_id)

@@ -30,6 +30,7 @@ from riskbridge.simulator.control import Control
 from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.export_api import Exports
 from riskbridge.simulator.faults import Faults
+from riskbridge.simulator.machine_identity import MachineIdentity
 from riskbridge.simulator.recorded import RecordedTenant
 from riskbridge.simulator.scenarios import play
 from riskbridge.simulator.settings import SimulatorSettings
@@ -70,7 +71,8 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
         play(name, values, world, faults)
     tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(certificate)}
     login_config = _config(Starlette(routes=entra.routes()), tls)
-    routes = [*api.routes(), *control.routes(), *feeds.routes()]
+    identity = MachineIdentity(entra, settings.client_id)
+    routes = [*api.routes(), *identity.routes(), *control.routes(), *feeds.routes()]
     api_config = _config(Starlette(routes=routes), tls if settings.has_api_tls else {})
     certificate.unlink()
     with _listen(settings.port) as api_socket, _listen(settings.login_port) as login_socket:

@@ -170,7 +170,8 @@ def test_a_working_connection_passes_its_test(connect: Connect) -> None:
         pytest.param(
             {},
             {"roles": []},
-            dict.fromkeys(("roles", "machines", FINDINGS, "vulnerabilities"), "defender.missing-role"),
+            {"roles": "defender.no-consent"}
+            | dict.fromkeys(("machines", FINDINGS, "vulnerabilities"), "defender.missing-role"),
             id="no consent",
         ),
     ],

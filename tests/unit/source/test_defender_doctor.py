@@ -55,7 +55,8 @@ def test_a_working_connection_passes_with_one_row_a_stream(
     report = check()
     assert report.is_ok
     assert report.roles == ROLES
-    names = ["token", "roles", "machines", "machinesVulnerabilities", "vulnerabilities", "clock"]
+    names = ["token", "roles", "machines", "machinesVulnerabilities", "vulnerabilities"]
+    names += ["softwareVulnerabilitiesByMachine", "softwareInventoryByMachine", "clock"]
     assert [item.name for item in report.items] == names
     assert all(path.endswith("?$top=1") for path in server.paths)
 
@@ -104,7 +105,7 @@ def test_a_busy_api_is_a_working_one_and_nothing_waits(
 ) -> None:
     server.route = lambda _: reply(429, headers={"Retry-After": "30"})
     assert check().is_ok
-    assert (clock.waits, len(server.seen)) == ([], 3)
+    assert (clock.waits, len(server.seen)) == ([], 5)
 
 
 def test_an_empty_tenant_passes(server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]) -> None:
@@ -125,3 +126,49 @@ def test_an_unreachable_host_points_at_a_proxy_that_only_the_environment_knows(
     item = check(api_url="http://127.0.0.1:9").items[2]
     assert item.code == "http.unreachable"
     assert "HTTPS_PROXY is set but not read" in item.remedy
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        pytest.param({"scp": "Machine.Read"}, "defender.delegated-permission", id="delegated"),
+        pytest.param({}, "defender.no-consent", id="no consent"),
+    ],
+)
+def test_a_token_without_roles_is_told_apart(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport], claims: dict[str, str], code: str
+) -> None:
+    server.route = lambda _: reply(body=make_page([]))
+    tokens = Issued()
+    tokens._token = f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2ln"
+    (item,) = [i for i in check(tokens).items if i.name == "roles"]
+    assert (item.is_ok, item.code) == (False, code)
+    assert "application" in item.remedy
+
+
+def test_a_tenant_without_the_licence_is_named_so(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]
+) -> None:
+    told_so = {"error": {"code": "Forbidden", "message": "Tenant does not have the required license.", "target": "x"}}
+    refused = reply(403, json.dumps(told_so).encode())
+    server.route = lambda path: refused if "vulnerabilities" in path else reply(body=make_page([]))
+    item = next(i for i in check().items if i.name == "machinesVulnerabilities")
+    assert (item.code, "Vulnerability Management" in item.remedy) == ("defender.missing-licence", True)
+
+
+def test_a_stream_that_is_not_offered_fails_nothing(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]
+) -> None:
+    server.route = lambda path: reply(404, b"{}") if "Software" in path else reply(body=make_page([]))
+    report = check()
+    assert report.is_ok
+    assert "read page by page" in next(i for i in report.items if i.name == "softwareVulnerabilitiesByMachine").message
+
+
+@pytest.mark.parametrize(("days", "said"), [(10, "in 10 days"), (90, "is valid until"), (-1, "was to end")])
+def test_the_end_of_a_secret_is_told_ahead(
+    server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport], clock: Any, days: int, said: str
+) -> None:
+    server.route = lambda _: reply(body=make_page([]))
+    report = check(secret_expires_on=clock.now().date() + timedelta(days=days))
+    assert said in next(i for i in report.items if i.name == "secret").message

@@ -37,7 +37,9 @@ MISSING = (
         pytest.param(answer(400, error("Filter parameter is invalid")), ConfigError, "defender.bad-request", id="400"),
         pytest.param(answer(401), FatalError, "defender.unauthorised", id="401 without a body"),
         pytest.param(answer(403, error(MISSING.format(" "))), FatalError, "defender.missing-role", id="no role"),
-        pytest.param(answer(403, error("Tenant has no licence")), FatalError, "defender.forbidden", id="no licence"),
+        pytest.param(
+            answer(403, error("Tenant has no licence")), FatalError, "defender.missing-licence", id="no licence"
+        ),
         pytest.param(answer(403, b"<html>"), FatalError, "defender.forbidden", id="a gateway's 403"),
         pytest.param(answer(404, error("x")), FatalError, "defender.not-found", id="404"),
         pytest.param(answer(429), ThrottledError, "defender.throttled", id="429"),

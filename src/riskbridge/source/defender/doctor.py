@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from riskbridge.errors import RiskbridgeError
-from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
+from riskbridge.model.source_model import (
+    MACHINES,
+    MACHINES_VULNERABILITIES,
+    SOFTWARE_INVENTORY,
+    VULNERABILITIES,
+    VULNERABILITIES_BY_MACHINE,
+    SourceModel,
+)
 from riskbridge.source.defender.api import DefenderApi, Tokens
 from riskbridge.source.defender.credentials import read_certificate
 from riskbridge.source.defender.decode import PageDecoder
@@ -23,6 +32,12 @@ REQUIRED_ROLES = ("Machine.Read.All", "Vulnerability.Read.All")
 EXPIRY_WARNING_DAYS = 30
 LARGEST_SKEW = timedelta(minutes=5)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+WITHOUT = {
+    VULNERABILITIES_BY_MACHINE.stream: "findings are read page by page",
+    SOFTWARE_INVENTORY.stream: "software without findings stays unknown; it needs the role Software.Read.All",
+}
+OPTIONAL = (VULNERABILITIES_BY_MACHINE, SOFTWARE_INVENTORY)
+"""Streams that a run can do without, and `WITHOUT` what then."""
 NEEDED = (MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES)
 """Streams without which nothing can be read."""
 
@@ -38,13 +53,15 @@ def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderAp
         token = tokens.token()
     except RiskbridgeError as error:
         return CheckReport((_failed("token", error, settings),))
-    roles = token_roles(token)
+    claims, roles = token_claims(token), token_roles(token)
+    items += [*_check_secret(settings, clock)]
     items += [
         CheckItem("token", is_ok=True, message=f"Entra gave a token for {settings.audience}."),
-        _check_roles(roles),
+        _check_roles(roles, claims),
     ]
     answers: list[Answer] = []
     items += [_probe(model, settings, api, answers) for model in NEEDED]
+    items += [_probe_optional(model, settings, api) for model in OPTIONAL]
     items += [_check_clock(answer, settings, clock) for answer in answers[:1]]
     return CheckReport(tuple(items), roles)
 
@@ -65,7 +82,39 @@ def _check_certificate(settings: DefenderSettings, clock: Clock) -> list[CheckIt
     return [CheckItem("certificate", is_ok=True, message=message)]
 
 
-def _check_roles(roles: tuple[str, ...]) -> CheckItem:
+def _check_secret(settings: DefenderSettings, clock: Clock) -> list[CheckItem]:
+    """A warning before the secret ends, where someone said when; Entra does not tell an application."""
+    if settings.secret_expires_on is None:
+        return []
+    days = (settings.secret_expires_on - clock.now().date()).days
+    when = f"{settings.secret_expires_on:%Y-%m-%d}"
+    if days < 0:
+        return [
+            CheckItem("secret", is_ok=True, message=f"The secret was to end on {when}; correct the date if it did not.")
+        ]
+    soon = f" That is in {days} days: make its successor now." if days < EXPIRY_WARNING_DAYS else ""
+    return [CheckItem("secret", is_ok=True, message=f"The secret is valid until {when}, as was entered.{soon}")]
+
+
+def _check_roles(roles: tuple[str, ...], claims: Mapping[str, Any]) -> CheckItem:
+    if not roles and claims.get("scp"):
+        return CheckItem(
+            "roles",
+            is_ok=False,
+            message=f"The token carries delegated permissions ({claims['scp']}), which act for a signed-in person.",
+            remedy="In Entra, give the application the same as application permissions of WindowsDefenderATP, and grant "
+            "admin consent.",
+            code="defender.delegated-permission",
+        )
+    if not roles:
+        return CheckItem(
+            "roles",
+            is_ok=False,
+            message="The token carries no role: nobody consented to the application's permissions.",
+            remedy=f"In Entra, give the application {' and '.join(REQUIRED_ROLES)} (application, not delegated) of "
+            "WindowsDefenderATP, and grant admin consent.",
+            code="defender.no-consent",
+        )
     missing = [r for r in REQUIRED_ROLES if r not in roles and r.replace(".Read.", ".ReadWrite.") not in roles]
     if not missing:
         return CheckItem("roles", is_ok=True, message=f"The token carries {', '.join(roles)}.")
@@ -73,7 +122,7 @@ def _check_roles(roles: tuple[str, ...]) -> CheckItem:
     return CheckItem(
         "roles",
         is_ok=False,
-        message=f"The token carries {', '.join(roles) or 'no role'}; it lacks {wanted}.",
+        message=f"The token carries {', '.join(roles)}; it lacks {wanted}.",
         remedy=f"In Entra, give the application {wanted} (application, not delegated) of WindowsDefenderATP, and grant "
         "admin consent again.",
         code="defender.missing-role",
@@ -96,6 +145,19 @@ def _probe(model: SourceModel, settings: DefenderSettings, api: DefenderApi, ans
         )
     except RiskbridgeError as error:
         return _failed(model.stream, error, settings)
+    return CheckItem(model.stream, is_ok=True, message=f"{path} answers.")
+
+
+def _probe_optional(model: SourceModel, settings: DefenderSettings, api: DefenderApi) -> CheckItem:
+    """Whether a stream is offered that a run can do without; that it is not is told, and fails nothing."""
+    path = PATHS[model.stream]
+    try:
+        api.get_once(f"{settings.api_url}{path}?$top=1")
+    except ThrottledError:
+        return CheckItem(model.stream, is_ok=True, message=f"{path} answers; it is busy just now.")
+    except RiskbridgeError as error:
+        message = f"{path} is not offered ({error.code}): {WITHOUT[model.stream]}."
+        return CheckItem(model.stream, is_ok=True, message=message)
     return CheckItem(model.stream, is_ok=True, message=f"{path} answers.")
 
 

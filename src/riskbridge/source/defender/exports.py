@@ -182,7 +182,7 @@ class ExportFilesReading:
             if answer.status in (404, 408, 429) or answer.status >= 500:
                 raise _file_error(message)
             raise FatalError(
-                message, code="defender.bad-export-file", remedy="Run again; fresh addresses are asked for."
+                message, code="defender.bad-export-answer", remedy="Run again; fresh addresses are asked for."
             )
         if not answer.body:
             raise _file_error(f"The export file {where} is empty.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ class DefenderSettings:
         managed_identity: `system`, or the client id of an identity assigned to this machine, in place of all three.
         calls_per_minute: The most calls a minute to any endpoint; None leaves the API's own limits.
         budget_file: Where calls are remembered over runs; None forgets them.
+        secret_expires_on: When the secret ends, as a person entered it.
     """
 
     login_url: str
@@ -56,6 +58,7 @@ class DefenderSettings:
     managed_identity: str | None = None
     calls_per_minute: int | None = None
     budget_file: Path | None = None
+    secret_expires_on: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work or would send a token in the clear.

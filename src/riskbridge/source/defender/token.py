@@ -10,13 +10,12 @@ from threading import Lock
 from typing import Any
 
 from riskbridge.source.defender.credentials import read_certificate, read_federated_token
-from riskbridge.source.defender.managed_identity import IssuedToken, fetch_token
 from riskbridge.source.defender.login import discovery_refusal, login_refusal, login_unavailable
+from riskbridge.source.defender.managed_identity import IssuedToken, fetch_token
 from riskbridge.source.defender.settings import DefenderSettings
 from riskbridge.source.http import Answer, HttpClient
 from riskbridge.source.retry import Clock, SystemClock, ThrottledError
 from riskbridge.source.throttling import retry_after_s
-
 
 RENEWED_BEFORE_S = 300.0
 """A token is renewed so long before it expires, or in the last tenth of a shorter life."""

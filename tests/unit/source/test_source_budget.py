@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from riskbridge.errors import RiskbridgeError
+from riskbridge.source.budget import CallBudget, Limit
+from riskbridge.source.defender.api import DefenderApi
+from riskbridge.source.defender.quotas import QUOTAS, endpoint_of
+from riskbridge.source.defender.token import TokenProvider
+
+FIVE = {"files": Limit(5, 20)}
+
+
+def call(budget: CallBudget, number: int, now: float, endpoint: str = "files") -> None:
+    for _ in range(number):
+        budget.note(endpoint, now)
+
+
+def test_a_call_within_both_windows_waits_for_nothing() -> None:
+    budget = CallBudget(FIVE)
+    call(budget, 4, 1000.0)
+    assert budget.wait_s("files", 1000.0) == 0
+    assert budget.wait_s("unlimited", 1000.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "now", "waited"),
+    [
+        pytest.param([(5, 1000.0)], 1010.0, 50.0, id="the minute is full"),
+        pytest.param([(5, 1000.0)], 1060.0, 0.0, id="the minute has passed"),
+        pytest.param([(5, 1000.0 + 100 * n) for n in range(4)], 1400.0, 3200.0, id="the hour is full"),
+        pytest.param([(5, 1000.0 + 100 * n) for n in range(4)], 4600.0, 0.0, id="the hour moves on"),
+    ],
+)
+def test_a_call_waits_until_both_windows_have_room(made: list[tuple[int, float]], now: float, waited: float) -> None:
+    budget = CallBudget(FIVE)
+    for number, at in made:
+        call(budget, number, at)
+    assert budget.wait_s("files", now) == pytest.approx(waited)
+
+
+def test_calls_are_remembered_by_the_next_process(tmp_path: Path) -> None:
+    path = tmp_path / "calls.log"
+    call(CallBudget(FIVE, path), 5, 1000.0)
+    path.write_text(path.read_text() + "1000.0 fil", encoding="utf-8")
+    again = CallBudget(FIVE, path)
+    assert again.wait_s("files", 1001.0) == pytest.approx(59.0)
+    assert again.used("files", 1001.0) == 5
+
+
+def test_a_file_of_garbage_is_no_obstacle_and_old_calls_leave_it(tmp_path: Path) -> None:
+    path = tmp_path / "calls.log"
+    path.write_bytes(b"\xff\xfe nonsense\n17 files\n9000 files\n")
+    budget = CallBudget(FIVE, path)
+    assert budget.used("files", 9001.0) == 1
+    assert path.read_text() == "9000.000 files\n"
+
+
+def test_a_person_may_allow_less() -> None:
+    budget = CallBudget(QUOTAS, per_minute=2)
+    call(budget, 2, 1000.0, "machines")
+    assert budget.wait_s("machines", 1000.0) == pytest.approx(60.0)
+    assert budget.limit("softwareVulnerabilitiesExport") == Limit(2, 20)
+
+
+def test_refusals_for_load_space_calls_out_and_successes_draw_them_together() -> None:
+    budget = CallBudget(FIVE)
+    call(budget, 1, 1000.0)
+    for expected in (1.0, 2.0, 4.0):
+        budget.slow_down()
+        assert budget.wait_s("files", 1000.0) == pytest.approx(expected)
+    for _ in range(12):
+        budget.ease()
+    assert budget.wait_s("files", 1000.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("calls", "used", "seconds"),
+    [(0, 0, 0.0), (5, 0, 0.0), (6, 0, 60.0), (20, 0, 180.0), (21, 0, 3600.0), (5, 18, 3600.0)],
+)
+def test_the_time_that_calls_take_at_least(calls: int, used: int, seconds: float) -> None:
+    assert Limit(5, 20).spread_s(calls, used) == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://h/api/machines?$top=1", "machines"),
+        ("https://h/api/v1.0/machines", "machines"),
+        ("https://h/api/machines/SoftwareVulnerabilitiesByMachine?pagesize=5", "softwareVulnerabilitiesByMachine"),
+        ("https://h/api/other", "/api/other"),
+    ],
+)
+def test_an_address_belongs_to_an_endpoint(url: str, endpoint: str) -> None:
+    assert endpoint_of(url) == endpoint
+
+
+def test_a_full_window_is_waited_for_before_the_call(api: DefenderApi, server: Any, reply: Any, clock: Any) -> None:
+    for _ in range(5):
+        api.budget.note("softwareVulnerabilitiesExport", clock.now().timestamp())
+    server.replies = [reply(body=b"{}")]
+    url = f"{server.url}/api/machines/SoftwareVulnerabilitiesExport"
+    assert api.get(url, lambda answer: answer.body, Event()) == b"{}"
+    assert (api.traffic.budget_waits, clock.waits) == (1, [60.0])
+
+
+def test_a_refusal_for_processor_time_slows_the_calls_after_it(
+    api: DefenderApi, server: Any, reply: Any, clock: Any
+) -> None:
+    told = {"error": {"code": "429", "message": "Maximum allowed CPU time is exceeded. Try again in 7 seconds."}}
+    server.replies = [reply(429, json.dumps(told).encode()), reply(body=b"{}"), reply(body=b"{}")]
+    for _ in range(2):
+        api.get(f"{server.url}/api/machines", lambda answer: answer.body, Event())
+    assert clock.waits[0] == 7.0
+    assert 0 < api.traffic.budget_wait_s <= 1.0
+
+
+@pytest.mark.parametrize("variable", ["AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"])
+def test_the_machines_own_identity_gives_a_token(
+    variable: str, server: Any, reply: Any, make_settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, server.url)
+    monkeypatch.setenv("IDENTITY_HEADER", "app-word")
+    answer = {"access_token": "t1", "expires_on": str(int(time.time()) + 3600)}
+    server.replies = [
+        reply(body=json.dumps(answer).encode()),
+        reply(body=json.dumps(answer | {"access_token": "t2"}).encode()),
+    ]
+    provider = TokenProvider(make_settings(client_secret="", managed_identity="my-id"), client)
+    assert [provider.token(), provider.token(), provider.force_refresh("t1")] == ["t1", "t1", "t2"]
+    asked = server.seen[0]
+    assert "client_id=my-id" in asked.path
+    assert "resource=https%3A%2F%2Fapi.securitycenter.microsoft.com" in asked.path
+    header = {"IDENTITY_ENDPOINT": "x-identity-header", "AZURE_POD_IDENTITY_AUTHORITY_HOST": "metadata"}[variable]
+    assert asked.headers[header] in ("app-word", "true")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        pytest.param(400, b'{"error": "invalid_request", "error_description": "Identity not found"}',
+                     "defender.managed-identity-refused", id="no such identity"),
+        pytest.param(200, b"<html>", "defender.managed-identity-refused", id="no token"),
+        pytest.param(503, b"", "defender.login-unavailable", id="busy"),
+    ],
+)  # fmt: skip
+def test_an_identity_service_that_gives_no_token_says_why(
+    status: int, body: bytes, code: str, server: Any, reply: Any, make_settings: Any, client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", server.url)
+    server.replies = [reply(status, body)]
+    with pytest.raises(RiskbridgeError) as refused:
+        TokenProvider(make_settings(client_secret="", managed_identity="system"), client).token()
+    assert refused.value.code == code
+
+
+def test_a_machine_without_an_identity_is_told_so(
+    make_settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
+    with pytest.raises(RiskbridgeError) as refused:
+        TokenProvider(make_settings(client_secret="", managed_identity="system"), client).token()
+    assert refused.value.code == "defender.no-managed-identity"
+    assert "certificate" in refused.value.remedy
