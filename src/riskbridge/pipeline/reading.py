@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -149,12 +149,29 @@ class Reading:
             if verdict.is_complete or stream.looks >= MOST_LOOKS:
                 break
             stream.restart()
+        known_at, snapshot_at = self._known_at(), stream.snapshot_at
+        if choice.strategy is not Strategy.PAGED and known_at and snapshot_at and snapshot_at < known_at:
+            return self._keep_what_is_known(choice, stream, verdict, snapshot_at, known_at)
         self._judge(model, stream, verdict, choice=choice)
         self._take_rejects(stream)
         self._tell_left_out(builder)
         self._take_details(model, stream, keyed.records)
         self.reflects_at = self.observed_at if choice.strategy is Strategy.PAGED else stream.snapshot_at
         return keyed
+
+    def _known_at(self) -> datetime | None:
+        return self.history.reflects_at if self.history is not None else None
+
+    def _keep_what_is_known(
+        self, choice: Choice, stream: StagedStream, verdict: Completeness, snapshot_at: datetime, known_at: datetime
+    ) -> Keyed:
+        """A snapshot from before the last reading has no news; taking it would undo what was read since."""
+        why = f"the snapshot is of {snapshot_at:%Y-%m-%d %H:%M} UTC, before what is stored ({known_at:%H:%M})"
+        self._judge(choice.model, stream, verdict, choice=replace(choice, why=why))
+        self.warnings.append(f"Findings were left as they are: {why}. Defender makes a new one every six hours.")
+        # Not a whole reading of its own: what is stored stays what later changes are applied to.
+        self.strategy, self.reflects_at = Strategy.DELTA, known_at
+        return Keyed(self.work.stored_sightings(), [])
 
     def _read_changes(self, choice: Choice, identified: Future[None]) -> Keyed:
         """Changes, folded into what is stored."""

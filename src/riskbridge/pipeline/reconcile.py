@@ -32,7 +32,7 @@ from riskbridge.model.target import (
 )
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.details import new_details
-from riskbridge.pipeline.mapping import Keyed, SightingsBuilder
+from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
@@ -137,6 +137,11 @@ class Reconciliation:
         """Changes to what is stored as the sightings of a whole reading."""
         current, links = self._current_detections(), _known(self._links)
         return fold_changes(self.engine, stream, raw, links, current, self.connector_id, floor)
+
+    def stored_sightings(self) -> ir.Table:
+        """What is stored as open, as the sightings of a reading that found the same."""
+        current = self._current_detections()
+        return current.filter(current.state == "open").select(*SEEN)
 
     def detail(self, stream: StreamMap, raw: ir.Table, seen: ir.Table) -> None:
         """Take what the stream tells of detections beyond what they are compared by.

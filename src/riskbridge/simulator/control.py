@@ -108,9 +108,12 @@ class Control:
         return {"changed": 1}
 
     async def _findings(self, request: Request) -> Response:
-        """Every detection that is true now, as lists of device id, CVE id, vendor, product and version."""
-        del request
-        return JSONResponse(await run_in_threadpool(self._tenant().findings))
+        """Every detection that is true now (or was, `?snapshot=newest`), as lists of device, CVE, vendor, product, version."""
+        if "snapshot" not in request.query_params or self._api.exports is None:
+            return JSONResponse(await run_in_threadpool(self._tenant().findings))
+        snapshot = self._api.exports.archive.catch_up()
+        rows = await run_in_threadpool(self._tenant().detections, snapshot.installed)
+        return JSONResponse({"at": snapshot.at.isoformat(), "rows": rows})
 
     async def _truth(self, request: Request) -> Response:
         del request

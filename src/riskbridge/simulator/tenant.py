@@ -7,6 +7,7 @@ they are read. The tenant changes only through its own methods: a patch, an upgr
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -91,12 +92,16 @@ class Tenant:
 
     def findings(self) -> list[tuple[str, str, str, str, str]]:
         """What is true now: device id, CVE id, vendor, product, version of each detection there is, sorted."""
+        return self.detections({n: self._installed[n] for n in self._owners})
+
+    def detections(self, installed: Mapping[int, Sequence[int]]) -> list[tuple[str, str, str, str, str]]:
+        """The same for devices with that installed."""
         releases = load_releases()
         return sorted(
-            (self._ids[n].decode(), self.spelled(e.cve_id.encode()).decode(), r.vendor, r.product, r.version)
-            for n in self._owners
-            for r in (releases[p] for p in self._installed[n])
-            for e in {e.cve_id: e for e in r.exposures}.values()
+            (self._ids[n].decode(), self.spelled(cve_id.encode()).decode(), r.vendor, r.product, r.version)
+            for n, places in installed.items()
+            for r in (releases[p] for p in places if p >= 0)
+            for cve_id in {e.cve_id for e in r.exposures}
         )
 
     @property

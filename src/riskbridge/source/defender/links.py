@@ -105,6 +105,15 @@ class StreamLinks:
         """Whether the pages are of a snapshot."""
         return self.stream in SNAPSHOTS
 
+    @property
+    def is_dated_by_link(self) -> bool:
+        """Whether only a link to a further page says when the snapshot was made."""
+        return self.stream == VULNERABILITIES_BY_MACHINE.stream
+
+    def probe(self) -> str:
+        """A request for one row of the snapshot, whose answer links on and so says when the snapshot was made."""
+        return f"{self.api_url}{PATHS[self.stream]}?pageSize=1"
+
     def request(self, number: int = 0) -> str:
         """The request of a page by its number; past the first, for stepping alone."""
         if self.is_snapshot:

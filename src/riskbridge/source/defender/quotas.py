@@ -1,6 +1,6 @@
 """The calls that each of Defender's endpoints allows, by the stream it serves.
 
-Source: the page of each endpoint; where one states nothing, the general limit of 100 a minute and 1,500 an hour.
+Source: the page of each endpoint. Where one states nothing, nothing is waited for ahead of the service's own refusal.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from riskbridge.model.source_model import (
 from riskbridge.source.budget import Limit
 from riskbridge.source.defender.links import PATHS
 
-_GENERAL, _EXPORT = Limit(100, 1500), Limit(30, 1000)
+_MACHINES, _EXPORT, _UNSTATED = Limit(100, 1500), Limit(30, 1000), Limit(1_000_000, 1_000_000)
 QUOTAS = {
-    MACHINES.stream: _GENERAL,
-    MACHINES_VULNERABILITIES.stream: _GENERAL,
-    VULNERABILITIES.stream: _GENERAL,
+    MACHINES.stream: _MACHINES,
+    MACHINES_VULNERABILITIES.stream: _UNSTATED,
+    VULNERABILITIES.stream: _UNSTATED,
     VULNERABILITIES_BY_MACHINE.stream: _EXPORT,
     VULNERABILITY_CHANGES.stream: _EXPORT,
     SOFTWARE_INVENTORY.stream: _EXPORT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -39,6 +40,7 @@ class StreamReading:
         self._model = model
         self._links = links
         self._decoder = PageDecoder(model)
+        self._dated_at: datetime | None = None
 
     def pages(self, request: str, number: int) -> Iterator[RawPage]:
         """Pages from that request, which is the page's of that number; the next is fetched while one is used."""
@@ -47,6 +49,10 @@ class StreamReading:
             yield self._to_raw(fetched)
 
     def _fetch(self, request: str, number: int, stop: Event) -> Iterator[_Fetched]:
+        if self._links.is_dated_by_link and number == 0:
+            self._dated_at = self._api.get(
+                self._links.probe(), lambda answer: snapshot_of(self._parse(answer)[0].next_link), stop
+            )
         guard = _Guard(self._model.stream)
         following: str | None = request
         while following is not None:
@@ -57,6 +63,15 @@ class StreamReading:
             following = self._links.after(request, number, page.received, page.next_link)
             yield _Fetched(number, request, page, digest, following, is_missing)
             number += 1
+
+    def _parse_date(self, answer: Answer) -> datetime | None:
+        page, _, _ = self._parse(answer)
+        return snapshot_of(page.next_link)
+
+    def _dated(self, fetched: _Fetched) -> datetime | None:
+        if not self._links.is_snapshot:
+            return None
+        return snapshot_of(fetched.page.next_link) or snapshot_of(fetched.request) or self._dated_at
 
     def _get(self, request: str, number: int, stop: Event) -> tuple[ParsedPage, str, bool]:
         is_missing_ok = self._model is MACHINES and number == 0
@@ -93,9 +108,7 @@ class StreamReading:
             server_count=page.server_count,
             unknown_fields=page.unknown_fields,
             warnings=tuple(warnings),
-            snapshot_at=(snapshot_of(page.next_link) or snapshot_of(fetched.request))
-            if self._links.is_snapshot
-            else None,
+            snapshot_at=self._dated(fetched),
         )
 
 
