@@ -19,7 +19,7 @@ from riskbridge.source.defender.reading import StreamReading
 from riskbridge.source.defender.settings import LARGEST_PAGE_ROWS, DefenderSettings
 from riskbridge.source.defender.token import TokenProvider
 from riskbridge.source.http import HttpClient
-from riskbridge.source.protocol import CheckReport, PageCursor, RawPage
+from riskbridge.source.protocol import CheckReport, PageCursor, RawPage, Spool
 from riskbridge.source.retry import Clock, RetryPolicy, SystemClock, Traffic
 
 MOST_COUNTED_PAGES = 10
@@ -115,7 +115,13 @@ class DefenderSource:
         return MatchCount(number, is_whole=False)
 
     def read(
-        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+        self,
+        stream: str,
+        *,
+        filter_text: str | None,
+        resume: PageCursor | None,
+        since: datetime | None = None,
+        spool: Spool | None = None,
     ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on; the next one is fetched while one is used.
 
@@ -126,6 +132,7 @@ class DefenderSource:
             resume: Where to go on; None begins at the beginning.
             since: Changes since then: needed by `softwareVulnerabilityChangesByMachine`; of `vulnerabilities` only
                 entries updated since then are read.
+            spool: Where answers are kept until their page is staged; None keeps none.
 
         Raises:
             RiskbridgeError: Refused, unreachable after every attempt, or the paging broke its contract
@@ -136,9 +143,11 @@ class DefenderSource:
         if resume is not None and resume.next_request is None:
             return
         if model is VULNERABILITIES_EXPORT:
-            reading = ExportFilesReading(self._api, self._http, self._settings.api_url, self._policy, self._clock)
+            reading = ExportFilesReading(
+                self._api, self._http, self._settings.api_url, self._policy, self._clock, spool
+            )
             yield from reading.pages(resume)
             return
         links = StreamLinks.of(model, self._settings.api_url, filter_text, self._settings.page_size, since)
         request = links.request() if resume is None or resume.next_request is None else resume.next_request
-        yield from StreamReading(self._api, model, links).pages(request, resume.pages if resume else 0)
+        yield from StreamReading(self._api, model, links, spool).pages(request, resume.pages if resume else 0)
