@@ -287,6 +287,7 @@ class App:
             retain_missing=connector.retain_missing,
             is_drop_accepted=is_drop_accepted,
             strategy=Strategy(profile.strategy),
+            has_software=profile.has_software,
         )
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
@@ -398,13 +399,13 @@ class App:
         Raises:
             InputError: `asset.unknown`: no asset has an id that begins so, or several have.
         """
-        from riskbridge.model.target import ASSET_LINK, EVENT  # noqa: PLC0415
+        from riskbridge.model.target import ASSET_LINK, EVENT, SOFTWARE  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
         asset = self._one(self._asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, ScoreSettings())
-        links = self.warehouse.current(ASSET_LINK)
+        links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
         return {
             "asset": asset,
@@ -412,6 +413,9 @@ class App:
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
+            "software": self._records(
+                software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
+            ),
             "identity": self._records(links.filter(links.asset_id == asset["asset_id"]).limit(1000)),
             "events": self._records(events.filter(events.subject_id == asset["asset_id"]).order_by("run").limit(1000)),
         }

@@ -313,3 +313,28 @@ def test_rows_that_never_keep_still_leave_a_partial_run_that_closes_nothing(worl
     world.simulator.control("faults", method="DELETE")
     assert world.read("home", "paged").outcome == "succeeded"
     assert open_rows(world.folder / "home") == world.truth()
+
+
+def test_the_software_inventory_follows_what_is_installed(world: World) -> None:
+    world.connect("home", has_software=True)
+    first = world.read("home", "export-json")
+    installed = {(row[0], *row[2:]) for row in world.truth()}
+    assert first.counts["software"] >= len(installed)
+    gone = world.play("software-removed", devices=2)
+    world.let_pass(hours=6)
+    second = world.read("home", "delta")
+    assert first.counts["software"] - second.counts["software"] == len(gone["machines"])
+    third = world.read("home", "delta")
+    assert (third.counts["events"], third.counts["software"]) == (0, second.counts["software"])
+    with world.open("home") as app:
+        name = app.list_assets("", limit=1).rows[0]["asset_id"]
+        assert {"product_name", "product_version", "cpe"} <= set(app.explain_asset(name)["software"][0])
+
+
+def test_an_inventory_that_may_not_be_read_costs_nothing_else(world: World) -> None:
+    world.connect("home", has_software=True)
+    world.simulator.control("directory", {"roles": ["Machine.Read.All", "Vulnerability.Read.All"]})
+    record = world.read("home", "paged")
+    assert record.outcome == "succeeded"
+    assert "Software.Read.All" in " ".join(record.warnings)
+    assert open_rows(world.folder / "home") == world.truth()

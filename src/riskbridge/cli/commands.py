@@ -93,6 +93,7 @@ def connector_add(
     ] = Strategy.PAGED,
     home: Home = None,
     *,
+    software: Annotated[bool, typer.Option(help="Read the software inventory too; needs Software.Read.All")] = False,
     retain_missing: Annotated[bool, typer.Option(help="Keep the status of findings a run does not report")] = False,
     skip_test: Annotated[bool, typer.Option(help="Save without a passed connection test")] = False,
     as_json: Json = False,
@@ -133,6 +134,7 @@ def connector_add(
             finding_filter=finding_filter,
             page_size=page_size,
             strategy=strategy.value,
+            has_software=software,
         )
         check_filters(device_filter, finding_filter)
         if not skip_test:
@@ -171,6 +173,7 @@ def connector_change(
     strategy: Annotated[Strategy | None, typer.Option(help="How findings are fetched")] = None,
     home: Home = None,
     *,
+    software: Annotated[bool | None, typer.Option(help="Read the software inventory too")] = None,
     retain_missing: Annotated[
         bool | None, typer.Option(help="Keep the status of findings a run does not report")
     ] = None,
@@ -207,6 +210,7 @@ def connector_change(
             finding_filter=profile.finding_filter if finding_filter is None else finding_filter or None,
             page_size=profile.page_size if page_size is None else page_size or None,
             strategy=profile.strategy if strategy is None else strategy.value,
+            has_software=profile.has_software if software is None else software,
         )
         check_filters(profile.device_filter, profile.finding_filter)
         if not skip_test:

@@ -82,7 +82,8 @@ class Connector:
 class Profile:
     """What one run of a connector fetches.
 
-    Filters are OData v4 texts, None for everything; `page_size` is rows a call; `strategy` is a word of `Strategy`.
+    Filters are OData v4 texts, None for everything; `page_size` is rows a call; `strategy` is a word of `Strategy`;
+    `has_software` reads the software inventory too.
     """
 
     profile_id: str
@@ -95,6 +96,7 @@ class Profile:
     page_size: int | None = None
     is_active: bool = True
     strategy: str = Strategy.PAGED.value
+    has_software: bool = False
 
 
 def new_connector(name: str, **values: Any) -> Connector:

@@ -113,6 +113,30 @@ DETECTION_DETAIL_DRAFT = Table(
     key=("external_finding_id",),
 )
 
+_SOFTWARE = (
+    Column("product_vendor", "string", description="Vendor", example="openssl"),
+    Column("product_name", "string", nullable=False, description="Product", example="openssl"),
+    Column("product_version", "string", description="Installed version", example="3.3.1.0"),
+    Column("cpe", "string", description="Common platform enumeration"),
+    Column("weaknesses", "int64", description="Weaknesses of this version, by the source's count"),
+    Column("disk_paths", TEXTS, description="Files that prove it is there, sorted"),
+    Column("end_of_support", "string", description="Whether the version is still supported, in the source's word"),
+    Column("end_of_support_at", AT, description="Until when it is, UTC"),
+    Column("source_first_seen_at", AT, description="First seen by the source itself, UTC"),
+)
+
+SOFTWARE_DRAFT = Table(
+    "software_draft",
+    "A product on a device after mapping.",
+    (
+        Column("external_asset_id", "string", nullable=False, description="The source's own id of the device"),
+        *_SOFTWARE,
+        Column("raw_page", "int64", description="Staged page of the raw row"),
+        Column("raw_row", "int64", description="Row in that page"),
+    ),
+    key=("external_asset_id",),
+)
+
 CVE_DRAFT = Table(
     "cve_draft",
     "What one source says of a CVE, after mapping.",
@@ -259,6 +283,22 @@ DETECTION_DETAIL = Table(
     key=("detection_id",),
 )
 
+SOFTWARE = Table(
+    "software",
+    "What is installed on an asset, as one connector last reported it.",
+    (
+        Column(
+            "software_id", "string", nullable=False, description="Hash of source asset, vendor, product and version"
+        ),
+        Column("source_asset_id", "string", nullable=False),
+        Column("asset_id", "string", nullable=False),
+        Column("connector_id", "string", nullable=False),
+        *_SOFTWARE,
+        *_VALIDITY,
+    ),
+    key=("software_id",),
+)
+
 FINDING = Table(
     "finding",
     "What a person works on: one per asset and CVE, or per asset and title where there is no CVE.",
@@ -383,6 +423,7 @@ WAREHOUSE = (
     ASSET,
     DETECTION,
     DETECTION_DETAIL,
+    SOFTWARE,
     FINDING,
     EVENT,
     CVE,

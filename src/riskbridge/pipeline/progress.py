@@ -12,6 +12,7 @@ class Phase(StrEnum):
     TEST = "test"
     MACHINES = "machines"
     FINDINGS = "findings"
+    SOFTWARE = "software"
     CATALOGUE = "catalogue"
     MAP = "map"
     IDENTIFY = "identify"

@@ -13,7 +13,13 @@ import ibis.expr.types as ir
 
 from riskbridge.errors import RiskbridgeError
 from riskbridge.model.connector import Strategy
-from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, SourceModel
+from riskbridge.model.source_model import (
+    MACHINES,
+    MACHINES_VULNERABILITIES,
+    SOFTWARE_INVENTORY,
+    VULNERABILITIES,
+    SourceModel,
+)
 from riskbridge.model.target import DETECTION_DETAIL_DRAFT, DETECTION_DRAFT, REJECT
 from riskbridge.pipeline.mapping import Keyed, SightingsBuilder, key_devices
 from riskbridge.pipeline.progress import Phase, Progress
@@ -113,6 +119,19 @@ class Reading:
                 why = f"the tenant does not offer {choice.strategy.value}: {error.message}"
                 self.warnings.append(f"Findings were read page by page: {why}")
                 return self._read_by(Choice(Strategy.PAGED, why), mapper, identified)
+
+    def read_software(self) -> None:
+        """What is installed; a tenant that does not let it be read is told of, and costs nothing else."""
+        try:
+            stream = self._read(Phase.SOFTWARE, SOFTWARE_INVENTORY)
+        except RiskbridgeError as error:
+            if error.code not in (*NOT_OFFERED, "defender.missing-role"):
+                raise
+            self.warnings.append(f"The software inventory was not read: {error.message} {error.remedy}")
+            return
+        verdict = stream.reconciliation()
+        self._judge_besides(SOFTWARE_INVENTORY, stream, verdict)
+        self.work.install(self._mapped(SOFTWARE_INVENTORY, stream), is_complete=verdict.is_complete)
 
     def read_catalogue(self, since: datetime | None) -> ir.Table | None:
         """The CVE catalogue, or its entries updated since then; None when the source gave none."""
@@ -255,6 +274,12 @@ class Reading:
             raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
             distinct = int(self.engine.scalar(raw["id"].nunique()))
         return stream.reconciliation(distinct_ids=distinct)
+
+    def _judge_besides(self, model: SourceModel, stream: StagedStream, verdict: Completeness) -> None:
+        """As `_judge`, for a stream that no finding hangs on: its gaps are told and keep nothing else from closing."""
+        self._tell(model, stream, verdict)
+        if not verdict.is_complete:
+            self.warnings.append(f"{model.stream} was not read completely: {'; '.join(verdict.reasons)}.")
 
     def _judge(
         self, model: SourceModel, stream: StagedStream, verdict: Completeness, *, choice: Choice | None = None

@@ -28,11 +28,13 @@ from riskbridge.model.target import (
     FINDING,
     RUN,
     RUN_REJECT,
+    SOFTWARE,
     SOURCE_ASSET,
 )
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
+from riskbridge.pipeline.software import compare_software
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
@@ -137,6 +139,14 @@ class Reconciliation:
         """Changes to what is stored as the sightings of a whole reading."""
         current, links = self._current_detections(), _known(self._links)
         return fold_changes(self.engine, stream, raw, links, current, self.connector_id, floor)
+
+    def install(self, drafts: ir.Table, *, is_complete: bool) -> None:
+        """Take an inventory of software; see `compare_software`."""
+        stored, links = self.warehouse.current(SOFTWARE), _known(self._links)
+        found = compare_software(self.engine, drafts, links, stored, self.connector_id, is_complete=is_complete)
+        self.changes.versions[SOFTWARE.name] = found.versions
+        self.changes.withdrawn[SOFTWARE.name] = found.gone
+        self.counts["software"] = found.number
 
     def stored_sightings(self) -> ir.Table:
         """What is stored as open, as the sightings of a reading that found the same."""

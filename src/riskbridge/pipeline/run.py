@@ -53,6 +53,7 @@ class RunPlan:
         retain_missing: Absent findings keep their status.
         is_drop_accepted: A person has said that a large drop is real.
         strategy: How findings are to be fetched.
+        has_software: The software inventory is read too.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class RunPlan:
     retain_missing: bool = False
     is_drop_accepted: bool = False
     strategy: Strategy = Strategy.PAGED
+    has_software: bool = False
 
     @property
     def scope(self) -> str:
@@ -138,6 +140,8 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         evidence=report.streams,
     )
     seen = work.sight(reading.read_findings())
+    if plan.has_software:
+        reading.read_software()
     catalogue = reading.read_catalogue(earlier.catalogue_since)
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     may_close = _may_close(plan, parts, work, report, reading.doubts)

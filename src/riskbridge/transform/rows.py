@@ -9,11 +9,17 @@ from dataclasses import dataclass, replace
 from riskbridge.errors import ConfigError
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import Field, SourceModel
-from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DETAIL_DRAFT, DETECTION_DRAFT
+from riskbridge.model.target import (
+    ASSET_DRAFT,
+    CVE_DRAFT,
+    DETECTION_DETAIL_DRAFT,
+    DETECTION_DRAFT,
+    SOFTWARE_DRAFT,
+)
 from riskbridge.transform.convert import TYPE_OF_KIND, DataType
 from riskbridge.transform.functions import Function
 
-TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, DETECTION_DETAIL_DRAFT, CVE_DRAFT)}
+TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, DETECTION_DETAIL_DRAFT, SOFTWARE_DRAFT, CVE_DRAFT)}
 PROVENANCE = {"raw_page": "page", "raw_row": "row"}
 """Target columns that say where a raw row is, and the staged columns they come from; no row may feed them."""
 

@@ -41,6 +41,7 @@ def test_the_built_in_map_is_read_only_and_maps_every_stream():
         ("defender.softwareVulnerabilityChangesByMachine", "detection_draft"),
         ("defender.softwareVulnerabilityChangesByMachine", "detection_detail_draft"),
         ("defender.vulnerabilities", "cve_draft"),
+        ("defender.softwareInventoryByMachine", "software_draft"),
     ]
 
 

@@ -76,6 +76,7 @@ class ProfileRow(Base):
     page_size: Mapped[int | None]
     is_active: Mapped[bool]
     strategy: Mapped[str] = mapped_column(String(20), server_default="paged")
+    has_software: Mapped[bool] = mapped_column(server_default="0")
 
 
 class RunRow(Base):

@@ -15,6 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from riskbridge.errors import ConfigError
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
     ASSET,
@@ -27,14 +28,23 @@ from riskbridge.model.target import (
     FINDING,
     RUN,
     RUN_REJECT,
+    SOFTWARE,
     SOURCE_ASSET,
     WAREHOUSE,
 )
 from riskbridge.store.engine import DuckDBEngine
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, FINDING)
+_TO_VERSION_2 = (
+    "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
+    "ALTER TABLE run ADD COLUMN IF NOT EXISTS reflects_at TIMESTAMPTZ",
+    "ALTER TABLE run ADD COLUMN IF NOT EXISTS catalogue_at TIMESTAMPTZ",
+    "UPDATE run SET strategy = 'paged', reflects_at = observed_at WHERE strategy IS NULL",
+)
+"""A run before there were strategies read the live list page by page."""
+
+_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING)
 _REPLACED = (CVE, CVE_SCORE)
 
 
@@ -81,14 +91,34 @@ class Warehouse:
         self.engine = engine
 
     def ensure_schema(self) -> None:
-        """Every table of the warehouse exists; those that do are left alone."""
+        """Every table of the warehouse exists, in this release's form; what is stored stays.
+
+        Raises:
+            ConfigError: `warehouse.newer`: a newer release wrote it.
+        """
         self.engine.execute("CREATE TABLE IF NOT EXISTS riskbridge_schema (version INTEGER NOT NULL)")
         self.engine.execute(
             f"INSERT INTO riskbridge_schema SELECT {SCHEMA_VERSION} WHERE NOT EXISTS (FROM riskbridge_schema)"
         )
+        self._migrate()
         for table in WAREHOUSE:
             columns = ", ".join(f'"{c.name}" {_duckdb_type(c.type)}' for c in table)
             self.engine.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
+
+    def _migrate(self) -> None:
+        found = self.engine.execute("SELECT max(version) FROM riskbridge_schema").fetchone()
+        version = int(found[0]) if found else SCHEMA_VERSION
+        if version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"The warehouse {self.engine.path} was written by a newer riskbridge (schema {version}).",
+                code="warehouse.newer",
+                remedy="Upgrade riskbridge. The warehouse was not changed.",
+            )
+        if version < SCHEMA_VERSION:
+            with self.engine.transaction():
+                for statement in _TO_VERSION_2:
+                    self.engine.execute(statement)
+                self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""

@@ -190,7 +190,7 @@ def test_a_reference_to_nothing_is_refused(path: Path) -> None:
     opened = database.Database(path)
     with pytest.raises(IntegrityError), opened.writing() as session:
         session.execute(
-            text("INSERT INTO profile VALUES ('p', 'gone', 'a', 'a', '', 'm', NULL, NULL, NULL, 1, 'paged')")
+            text("INSERT INTO profile VALUES ('p', 'gone', 'a', 'a', '', 'm', NULL, NULL, NULL, 1, 'paged', 0)")
         )
     opened.close()
 
