@@ -59,7 +59,7 @@ class App:
         self, settings: Settings, *, command: str = "riskbridge", now: Callable[[], datetime] | None = None
     ) -> None:
         self.settings = settings
-        self._now = now or (lambda: datetime.now(UTC))
+        self.now = now or (lambda: datetime.now(UTC))
         self._lock = HomeLock(settings.home, command=command)
         self._lock.acquire()
         try:
@@ -156,7 +156,7 @@ class App:
             client_secret: The secret (or reference) where it is not saved yet; None takes the saved one.
         """
         tested = connector if client_secret is None else replace(connector, client_secret=client_secret)
-        with self._source(tested, None) as source:
+        with self.open_source(tested, None) as source:
             return source.check()
 
     def state_of(self, connector: Connector) -> ConnectorState:
@@ -224,7 +224,7 @@ class App:
         )
 
     def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
-        now = self._now()
+        now = self.now()
         scope = _scope(profile)
         for left in self.store.list_running(connector.connector_id):
             is_same = left.profile_id == profile.profile_id and left.scope_hash == scope
@@ -256,7 +256,7 @@ class App:
         from riskbridge.transform.spec import load_map  # noqa: PLC0415
 
         area = StagingArea(self.settings.staging_path)
-        with self._source(connector, profile) as source:
+        with self.open_source(connector, profile) as source:
             parts = Parts(
                 engine=self.engine,
                 warehouse=self.warehouse,
@@ -265,7 +265,7 @@ class App:
                 transform_map=load_map(profile.transform_map),
                 feeds=self._feeds(),
                 score_settings=ScoreSettings(),
-                now=self._now,
+                now=self.now,
             )
             report = run_once(
                 self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted), parts, progress
@@ -290,7 +290,7 @@ class App:
         )
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
-        finished = replace(record, outcome=outcome, ended_at=self._now(), **changes)
+        finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)
         self.store.save_run(finished)
         return finished
 
@@ -304,7 +304,8 @@ class App:
             tables[kind] = self.engine.read_parquet([path], types) if path.exists() else None
         return Feeds(**tables)
 
-    def _source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
+    def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
+        """The tenant as a source, to be closed by whoever asked."""
         from riskbridge.source.defender.settings import DefenderSettings  # noqa: PLC0415 - loads httpx and Arrow
         from riskbridge.source.defender.streams import DefenderSource  # noqa: PLC0415
 
@@ -342,7 +343,7 @@ class App:
 
         view = self._asset_view()
         if query.strip():
-            view = view.filter(compile_query(query, view, "assets", self._now()))
+            view = view.filter(compile_query(query, view, "assets", self.now()))
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
         return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
 
@@ -354,7 +355,7 @@ class App:
         """
         from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        tables, now = self._finding_tables(), self._now()
+        tables, now = self._finding_tables(), self.now()
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 

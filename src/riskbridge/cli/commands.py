@@ -48,7 +48,7 @@ def init(home: Home = None, *, as_json: Json = False) -> None:
     """Make the home: config store, warehouse and key."""
     from riskbridge.cli.render import say  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         counts = opened.count_rows()
         where = str(opened.settings.home)
         say({"home": where, **counts}, f"Ready at {where}. Next: riskbridge connector add --help", as_json=as_json)
@@ -108,7 +108,7 @@ def connector_add(
     if client_secret is None and is_secret_needed:
         client_secret = typer.prompt("Client secret", hide_input=True)
     secret = client_secret or ""
-    with _open(home) as opened:
+    with open_app(home) as opened:
         connector = new_connector(
             name,
             description=description,
@@ -198,7 +198,7 @@ def connector_change(
     emptied = {"proxy": proxy, "managed_identity": managed_identity, "secret_expires_on": secret_expires}
     changes |= {k: v or None for k, v in emptied.items() if v is not None}
     changes |= {"calls_per_minute": calls_per_minute or None} if calls_per_minute is not None else {}
-    with _open(home) as opened:
+    with open_app(home) as opened:
         connector = replace(opened.store.get_connector(name), **changes)
         profile = opened.store.get_profile(connector.connector_id, None)
         profile = replace(
@@ -226,7 +226,7 @@ def connector_test(name: str, home: Home = None, *, as_json: Json = False) -> No
 
     from riskbridge.cli.render import render_check, say_json  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         report = opened.check_connector(opened.store.get_connector(name))
     if as_json:
         say_json({"ok": report.is_ok, "items": [asdict(i) for i in report.items]})
@@ -241,7 +241,7 @@ def connector_list(home: Home = None, *, as_json: Json = False) -> None:
     """List connectors with their state."""
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         rows = [
             {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, "state": opened.state_of(c).value}
             for c in opened.store.list_connectors()
@@ -259,7 +259,7 @@ def connector_show(name: str, home: Home = None, *, as_json: Json = False) -> No
 
     from riskbridge.cli.render import render_pairs, say_json  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         connector = opened.store.get_connector(name)
         profiles = [asdict(p) for p in opened.store.list_profiles(connector.connector_id)]
         shown = _shown(connector) | {"state": opened.state_of(connector).value}
@@ -286,7 +286,7 @@ def run(
     from riskbridge.cli.progress import show_progress  # noqa: PLC0415
     from riskbridge.cli.render import record_as_dict, render_run, say_json  # noqa: PLC0415
 
-    with _open(home) as opened, show_progress(as_json=as_json) as progress:
+    with open_app(home) as opened, show_progress(as_json=as_json) as progress:
         record = opened.run(name, profile_name=profile, progress=progress, is_drop_accepted=accept_drop)
     if as_json:
         say_json(record_as_dict(record))
@@ -299,7 +299,7 @@ def runs(home: Home = None, limit: Limit = 20, *, as_json: Json = False) -> None
     """List runs, newest first."""
     from riskbridge.cli.render import record_as_dict, render_rows, say_json  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         records = [record_as_dict(r) for r in opened.store.list_runs(limit=limit)]
     if as_json:
         say_json({"count": len(records), "rows": records})
@@ -325,7 +325,7 @@ def rejects(home: Home = None, limit: Limit = 50, *, as_json: Json = False) -> N
     """List the rows that the newest run could not use, with the reason of each."""
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         rows = opened.list_rejects(limit=limit)
     if as_json:
         say_json({"count": len(rows), "rows": rows})
@@ -344,7 +344,7 @@ def assets(
     """Search assets, highest TruRisk first."""
     from riskbridge.cli.render import ASSET_COLUMNS, render_listing  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         render_listing(opened.list_assets(query, limit=limit), ASSET_COLUMNS, "assets", as_json=as_json)
 
 
@@ -359,7 +359,7 @@ def findings(
     """Search findings, highest QDS first."""
     from riskbridge.cli.render import FINDING_COLUMNS, render_listing  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         render_listing(opened.list_findings(query, limit=limit), FINDING_COLUMNS, "findings", as_json=as_json)
 
 
@@ -381,7 +381,7 @@ def explain(
             code="explain.unknown-kind",
             remedy="Say: riskbridge explain finding|asset ID",
         )
-    with _open(home) as opened:
+    with open_app(home) as opened:
         explained = opened.explain_finding(identity) if kind == "finding" else opened.explain_asset(identity)
     if as_json:
         say_json(explained)
@@ -400,7 +400,7 @@ def feeds_import(
     """Read a feed and keep it; the next run scores with it."""
     from riskbridge.cli.render import say  # noqa: PLC0415
 
-    with _open(home) as opened:
+    with open_app(home) as opened:
         number = opened.import_feed(kind, location)
     say({"feed": kind, "cves": number}, f"Read {number:,} CVEs. The next run scores with them.", as_json=as_json)
 
@@ -436,7 +436,8 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def _open(home: Path | None) -> App:
+def open_app(home: Path | None) -> App:
+    """The app on the home that was named, else the configured one; a context manager."""
     from riskbridge.app import App  # noqa: PLC0415
     from riskbridge.config import load_settings  # noqa: PLC0415
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415

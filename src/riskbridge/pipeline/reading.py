@@ -21,6 +21,7 @@ from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.pipeline.strategy import Choice, History, choose
 from riskbridge.source.protocol import SnapshotChangedError
 from riskbridge.staging.reconcile import Reconciliation as Completeness
+from riskbridge.staging.spool import Spool
 from riskbridge.staging.stream import PageCursor, StagedPage, StagedStream
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.transform.compile import apply
@@ -40,7 +41,13 @@ class Source(Protocol):
     """Where rows come from: streams of pages, each page already columns of the stream's data model."""
 
     def read(
-        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+        self,
+        stream: str,
+        *,
+        filter_text: str | None,
+        resume: PageCursor | None,
+        since: datetime | None = None,
+        spool: Spool | None = None,
     ) -> Iterator[StagedPage]:
         """Pages in order, from the cursor on; raises the errors of `riskbridge.errors`."""
 
@@ -226,7 +233,11 @@ class Reading:
         stream = self.open_stream(model.stream)
         if not stream.is_closed:
             pages = self.source.read(
-                model.stream, filter_text=self.filters.get(model.stream), resume=stream.cursor(), since=since
+                model.stream,
+                filter_text=self.filters.get(model.stream),
+                resume=stream.cursor(),
+                since=since,
+                spool=stream.spool,
             )
             for page in pages:
                 stream.append(page)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskbridge.errors import InputError
-from riskbridge.simulator.catalogue import TVM_IDS, load_releases
+from riskbridge.simulator.catalogue import TVM_IDS, load_releases, releases_of
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.tenant import Tenant
 
@@ -64,7 +64,9 @@ def play(name: str, values: Values, world: object, faults: Faults) -> Outcome:
     return found.change(world, values)
 
 
-def _picked(tenant: Tenant, values: Values, *, with_system: bool | None = None) -> list[tuple[str, str | None]]:
+def _picked(
+    tenant: Tenant, values: Values, *, with_system: bool | None = None, has_next: bool = False
+) -> list[tuple[str, str | None]]:
     """Devices and, where `with_system` says of which sort, a product of each."""
     releases = load_releases()
     rng = random.Random(str(values.get("seed", 1)))  # noqa: S311 - a made world, not a secret
@@ -72,7 +74,13 @@ def _picked(tenant: Tenant, values: Values, *, with_system: bool | None = None) 
     for number, places in tenant.owners():
         if tenant.is_silent(number):
             continue
-        products = sorted({releases[p].product for p in places if releases[p].exposures})
+        products = sorted(
+            {
+                releases[p].product
+                for p in places
+                if releases[p].exposures and (not has_next or releases_of(releases[p].product)[-1].place > p)
+            }
+        )
         if with_system is not None:
             products = [p for p in products if p.startswith(_SYSTEMS) is with_system]
         if products:
@@ -89,7 +97,7 @@ def _patched(*, with_system: bool) -> Callable[[Tenant, Values], Outcome]:
 
 
 def _upgraded(tenant: Tenant, values: Values) -> Outcome:
-    chosen = _picked(tenant, values, with_system=False)
+    chosen = _picked(tenant, values, with_system=False, has_next=True)
     return _told(chosen, [tenant.upgrade(identity, product or "") for identity, product in chosen])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+LARGEST_KEPT_BYTES = 1 << 30
 GZIP_WBITS, ZLIB_WBITS, RAW_WBITS = 31, 15, -15
 
 
@@ -47,6 +48,11 @@ def decode_body(raw: bytes, content_encoding: str, *, limit_bytes: int) -> bytes
     is_zlib = len(raw) > 1 and raw[0] & 0x0F == zlib.DEFLATED and (raw[0] << 8 | raw[1]) % 31 == 0
     body, _ = _inflate(raw, ZLIB_WBITS if is_zlib else RAW_WBITS, limit_bytes)
     return body
+
+
+def decode_kept(raw: bytes) -> bytes:
+    """The text of a JSON body that was kept as sent, whatever its encoding was; errors as in `decode_body`."""
+    return decode_body(raw, "gzip", limit_bytes=LARGEST_KEPT_BYTES)
 
 
 def gunzip(raw: bytes, *, limit_bytes: int) -> bytes:

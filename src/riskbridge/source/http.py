@@ -47,12 +47,13 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: status, headers (names in any case), the decoded body, and its length as sent."""
+    """A whole answer: status, headers (names in any case), the decoded body, its length as sent, and itself as sent."""
 
     status: int
     headers: httpx.Headers
     body: bytes
     sent_bytes: int
+    raw: bytes = b""
 
     @property
     def text(self) -> str:
@@ -134,7 +135,7 @@ class HttpClient:
             body = decode_body(raw, encoding, limit_bytes=self._largest_bytes)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
             raise _as_ours(url, error, self._largest_bytes) from error
-        return Answer(answer.status_code, answer.headers, body, len(raw))
+        return Answer(answer.status_code, answer.headers, body, len(raw), raw)
 
     def _read(self, answer: httpx.Response) -> bytes:
         raw = bytearray()

@@ -16,6 +16,16 @@ class SnapshotChangedError(RetryableError):
     """What was being read has been replaced by a newer snapshot: the stream must be read from its beginning."""
 
 
+class Spool(Protocol):
+    """Keeps answers until their page is staged."""
+
+    def put(self, request: str, body: bytes) -> None:
+        """Keep the answer to a request."""
+
+    def get(self, request: str) -> bytes | None:
+        """The answer kept for a request; None when there is none."""
+
+
 class PageCursor(Protocol):
     """Where to go on reading, as staging remembers it."""
 
@@ -93,7 +103,13 @@ class Source(Protocol):
         """Test the connection with the lightest calls there are; a failure is an item of the report, never raised."""
 
     def read(
-        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+        self,
+        stream: str,
+        *,
+        filter_text: str | None,
+        resume: PageCursor | None,
+        since: datetime | None = None,
+        spool: Spool | None = None,
     ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on.
 
@@ -102,6 +118,7 @@ class Source(Protocol):
             filter_text: The source's own filter language; None for everything.
             resume: Where to go on; None begins at the beginning.
             since: Only what changed since then, where the stream can tell.
+            spool: Where answers are kept until their page is staged; None keeps none.
 
         Raises:
             SnapshotChangedError: The pages read so far are of a snapshot that is gone.

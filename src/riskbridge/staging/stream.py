@@ -16,9 +16,11 @@ import pyarrow.parquet as pq
 from riskbridge.staging.disk import disk_errors, write_whole
 from riskbridge.staging.manifest import MANIFEST, ManifestLine, append_line, read_lines, rejects_file, rows_file
 from riskbridge.staging.reconcile import Reconciliation, reconcile
+from riskbridge.staging.spool import Spool
 
 CLOSED = "closed.json"
 LOOKS = "looks.txt"
+SPOOL = "fetched"
 _NEARLY_UNIQUE = frozenset({"id", "extra", "description", "page", "row"})
 """Columns that a dictionary would only make larger."""
 
@@ -148,6 +150,7 @@ class StagedStream:
             (self._folder / MANIFEST).unlink(missing_ok=True)
             write_whole(self._folder / LOOKS, str(looks).encode())
         self._lines = []
+        self.spool.clear()
         self._remove_strays()
 
     def manifest(self) -> tuple[ManifestLine, ...]:
@@ -159,6 +162,11 @@ class StagedStream:
         if not self._lines:
             return None
         return PageCursor(len(self._lines), self.received, self._lines[-1].next_request)
+
+    @property
+    def spool(self) -> Spool:
+        """Where answers wait until their page is staged."""
+        return Spool(self._folder / SPOOL)
 
     def append(self, page: StagedPage) -> None:
         """Stage the next page; once this returns it survives a kill.
@@ -176,6 +184,7 @@ class StagedStream:
             line = self._line(page, rows_bytes, rejects_bytes)
             append_line(self._folder, line)
         self._lines.append(line)
+        self.spool.drop(page.request)
 
     def close(self, *, is_complete: bool | None = None, evidence: Mapping[str, object] | None = None) -> None:
         """Say that the source has nothing more. Closing again changes nothing.
@@ -194,6 +203,7 @@ class StagedStream:
             "at": self._now().isoformat(),
         }
         with disk_errors(self._folder):
+            self.spool.clear()
             write_whole(self._folder / CLOSED, json.dumps(closing, ensure_ascii=False).encode())
 
     def closing(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from riskbridge.source.defender.links import PATHS, require_file_host
 from riskbridge.source.defender.reading import snapshot_changed
 from riskbridge.source.http import Answer, HttpClient, host_of
 from riskbridge.source.prefetch import prefetch
-from riskbridge.source.protocol import PageCursor, RawPage
+from riskbridge.source.protocol import PageCursor, RawPage, Spool
 from riskbridge.source.retry import Clock, Retries, RetryPolicy
 
 ROWS_A_PAGE = 20_000
@@ -91,8 +91,17 @@ class _ExpiredAddressError(Exception):
 class ExportFilesReading:
     """Reads the newest snapshot's files once."""
 
-    def __init__(self, api: DefenderApi, http: HttpClient, api_url: str, policy: RetryPolicy, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: DefenderApi,
+        http: HttpClient,
+        api_url: str,
+        policy: RetryPolicy,
+        clock: Clock,
+        spool: Spool | None = None,
+    ) -> None:
         self._api = api
+        self._spool = spool
         self._http = http
         self._api_url = api_url
         self._retries = Retries(policy, clock, api.traffic)
@@ -162,14 +171,22 @@ class ExportFilesReading:
             require_file_host(self._api_url, address)
         return listing
 
-    def fetch(self, address: str, stop: Event) -> bytes:
-        """A file's body as sent.
+    def fetch(self, address: str, stop: Event, *, is_fresh: bool = False) -> bytes:
+        """A file's body as sent, kept from before a kill unless it must be fresh.
 
         Raises:
             _ExpiredAddressError: Its signature has run out.
             RetryableError: It stays unreachable, broken or empty.
         """
-        return self._retries.run(lambda: self._fetch_once(address), stop)
+        # The signature is none of the name: a kept file is found under every address it ever had.
+        name = urlsplit(address).path
+        kept = self._spool.get(name) if self._spool is not None and not is_fresh else None
+        if kept:
+            return kept
+        body = self._retries.run(lambda: self._fetch_once(address), stop)
+        if self._spool is not None:
+            self._spool.put(name, body)
+        return body
 
     def _fetch_once(self, address: str) -> bytes:
         answer = self._http.send("GET", address)
@@ -219,6 +236,7 @@ class _Downloads:
         self._next = first
         self._pool = ThreadPoolExecutor(FILES_AT_ONCE, thread_name_prefix="export-file")
         self._ahead: deque[tuple[int, Future[bytes]]] = deque()
+        self._damaged: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -233,7 +251,8 @@ class _Downloads:
             self._next = number
         while len(self._ahead) < FILES_AT_ONCE and self._next < len(self._listing.addresses):
             address = self._listing.addresses[self._next]
-            self._ahead.append((self._next, self._pool.submit(self._reading.fetch, address, self._stop)))
+            fetched = self._pool.submit(self._reading.fetch, address, self._stop, is_fresh=self._next in self._damaged)
+            self._ahead.append((self._next, fetched))
             self._next += 1
         _, future = self._ahead.popleft()
         try:
@@ -251,6 +270,7 @@ class _Downloads:
         if (fresh.generated, len(fresh.addresses)) != (self._listing.generated, len(self._listing.addresses)):
             raise snapshot_changed(_STREAM)
         self._listing = fresh
+        self._damaged.add(number)
         self._ahead.clear()
         self._next = number
 

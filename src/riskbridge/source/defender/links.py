@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import SplitResult, parse_qs, quote, urljoin, urlsplit
 
@@ -113,6 +113,11 @@ class StreamLinks:
     def probe(self) -> str:
         """A request for one row of the snapshot, whose answer links on and so says when the snapshot was made."""
         return f"{self.api_url}{PATHS[self.stream]}?pageSize=1"
+
+    def counting(self) -> str:
+        """A request for one record and, where the server gives it, the number of all that match."""
+        first = replace(self, page_size=1).request()
+        return f"{first}&$count=true"
 
     def request(self, number: int = 0) -> str:
         """The request of a page by its number; past the first, for stepping alone."""

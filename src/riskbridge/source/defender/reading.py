@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
@@ -11,13 +12,14 @@ from typing import Any
 
 from riskbridge.errors import FatalError, RiskbridgeError
 from riskbridge.model.source_model import MACHINES, SourceModel
+from riskbridge.source.body import decode_kept
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.decode import PageDecoder, ParsedPage
 from riskbridge.source.defender.links import PATHS, StreamLinks, require_own_host, snapshot_of
 from riskbridge.source.defender.refusals import BAD_REQUEST, NOT_FOUND
 from riskbridge.source.http import Answer
 from riskbridge.source.prefetch import prefetch
-from riskbridge.source.protocol import RawPage, SnapshotChangedError
+from riskbridge.source.protocol import RawPage, SnapshotChangedError, Spool
 
 MOST_PAGES = 100_000
 
@@ -35,8 +37,9 @@ class _Fetched:
 class StreamReading:
     """Reads a stream once, from a request on."""
 
-    def __init__(self, api: DefenderApi, model: SourceModel, links: StreamLinks) -> None:
+    def __init__(self, api: DefenderApi, model: SourceModel, links: StreamLinks, spool: Spool | None = None) -> None:
         self._api = api
+        self._spool = spool
         self._model = model
         self._links = links
         self._decoder = PageDecoder(model)
@@ -75,12 +78,20 @@ class StreamReading:
 
     def _get(self, request: str, number: int, stop: Event) -> tuple[ParsedPage, str, bool]:
         is_missing_ok = self._model is MACHINES and number == 0
+        kept = self._spool.get(request) if self._spool is not None else None
+        if kept is not None:
+            with suppress(RiskbridgeError, ValueError):
+                body = decode_kept(kept)
+                return self._decoder.parse(body), hashlib.sha256(body).hexdigest(), False
         try:
-            return self._api.get(request, self._parse, stop, is_missing_ok=is_missing_ok)
+            parsed, answer = self._api.get(request, lambda a: (self._parse(a), a), stop, is_missing_ok=is_missing_ok)
         except RiskbridgeError as error:
             if self._links.is_snapshot and number > 0 and error.code in (BAD_REQUEST, NOT_FOUND):
                 raise snapshot_changed(self._model.stream) from error
             raise
+        if self._spool is not None and answer.status == 200:
+            self._spool.put(request, answer.raw)
+        return parsed
 
     def _parse(self, answer: Answer) -> tuple[ParsedPage, str, bool]:
         digest = hashlib.sha256(answer.body).hexdigest()

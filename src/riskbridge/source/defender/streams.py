@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from threading import Event
 from typing import Self
 
 from riskbridge.model.source_model import SOURCE_MODELS, VULNERABILITIES_EXPORT
+from riskbridge.source.budget import CallBudget
 from riskbridge.source.defender.api import DefenderApi
+from riskbridge.source.defender.decode import PageDecoder
 from riskbridge.source.defender.doctor import check_connection
 from riskbridge.source.defender.exports import ExportFilesReading
-from riskbridge.source.defender.links import StreamLinks
+from riskbridge.source.defender.links import LARGEST_PAGES, Selection, StreamLinks
 from riskbridge.source.defender.reading import StreamReading
-from riskbridge.source.defender.settings import DefenderSettings
+from riskbridge.source.defender.settings import LARGEST_PAGE_ROWS, DefenderSettings
 from riskbridge.source.defender.token import TokenProvider
 from riskbridge.source.http import HttpClient
-from riskbridge.source.protocol import CheckReport, PageCursor, RawPage
+from riskbridge.source.protocol import CheckReport, PageCursor, RawPage, Spool
 from riskbridge.source.retry import Clock, RetryPolicy, SystemClock, Traffic
 
+MOST_COUNTED_PAGES = 10
+"""Pages read to count what the server does not count."""
 MODELS = {model.stream: model for model in SOURCE_MODELS}
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCount:
+    """How many records match; `is_whole` is false where there are more than were counted."""
+
+    number: int
+    is_whole: bool
 
 
 class DefenderSource:
@@ -64,8 +78,50 @@ class DefenderSource:
         """Test the connection with the lightest call of each endpoint; failures are items of the report."""
         return check_connection(self._settings, self._tokens, self._api, self._clock)
 
+    @property
+    def budget(self) -> CallBudget:
+        """The calls that the API allows, and those made."""
+        return self._api.budget
+
+    def count(self, stream: str, filter_text: str | None) -> MatchCount:
+        """How many records of a list a filter keeps: by the server's own count, else by reading ids.
+
+        Args:
+            stream: `machines`, `machinesVulnerabilities` or `vulnerabilities`.
+            filter_text: As `read` takes it; its `$top` and `$skip` are left out of account.
+
+        Raises:
+            RiskbridgeError: As `read`.
+        """
+        model = MODELS[stream]
+        selection = replace(Selection.from_text(filter_text), top=None, skip=0)
+        links = StreamLinks(self._settings.api_url, stream, selection, LARGEST_PAGES.get(stream, LARGEST_PAGE_ROWS))
+        decoder, stop = PageDecoder(model), Event()
+        counted = self._api.get(
+            links.counting(), lambda a: None if a.status == 404 else decoder.parse(a.body), stop, is_missing_ok=True
+        )
+        if counted is None:
+            return MatchCount(0, is_whole=True)
+        if counted.server_count is not None:
+            return MatchCount(counted.server_count, is_whole=True)
+        number, request = 0, links.request()
+        for page in range(MOST_COUNTED_PAGES):
+            received = self._api.get(request, lambda a: decoder.parse(a.body).received, stop)
+            number += received
+            following = links.after(request, page, received, None)
+            if following is None:
+                return MatchCount(number, is_whole=True)
+            request = following
+        return MatchCount(number, is_whole=False)
+
     def read(
-        self, stream: str, *, filter_text: str | None, resume: PageCursor | None, since: datetime | None = None
+        self,
+        stream: str,
+        *,
+        filter_text: str | None,
+        resume: PageCursor | None,
+        since: datetime | None = None,
+        spool: Spool | None = None,
     ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on; the next one is fetched while one is used.
 
@@ -76,6 +132,7 @@ class DefenderSource:
             resume: Where to go on; None begins at the beginning.
             since: Changes since then: needed by `softwareVulnerabilityChangesByMachine`; of `vulnerabilities` only
                 entries updated since then are read.
+            spool: Where answers are kept until their page is staged; None keeps none.
 
         Raises:
             RiskbridgeError: Refused, unreachable after every attempt, or the paging broke its contract
@@ -86,9 +143,11 @@ class DefenderSource:
         if resume is not None and resume.next_request is None:
             return
         if model is VULNERABILITIES_EXPORT:
-            reading = ExportFilesReading(self._api, self._http, self._settings.api_url, self._policy, self._clock)
+            reading = ExportFilesReading(
+                self._api, self._http, self._settings.api_url, self._policy, self._clock, spool
+            )
             yield from reading.pages(resume)
             return
         links = StreamLinks.of(model, self._settings.api_url, filter_text, self._settings.page_size, since)
         request = links.request() if resume is None or resume.next_request is None else resume.next_request
-        yield from StreamReading(self._api, model, links).pages(request, resume.pages if resume else 0)
+        yield from StreamReading(self._api, model, links, spool).pages(request, resume.pages if resume else 0)
