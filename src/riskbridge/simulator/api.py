@@ -32,7 +32,7 @@ from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.export_api import BadRequestError, Exports, refused
 from riskbridge.simulator.faults import Fault, Faults, with_bad_records
 from riskbridge.simulator.listing import CAPS, OptionError, next_link, origin, read_listing
-from riskbridge.simulator.odata import FilterError
+from riskbridge.simulator.odata import Filter, FilterError
 from riskbridge.simulator.quota import Quota
 from riskbridge.simulator.recorded import RecordedTenant
 from riskbridge.simulator.selections import RecordRows
@@ -54,6 +54,8 @@ ROLES = {
     "softwareVulnerabilitiesExport": ("Vulnerability.Read.All",),
     "softwareVulnerabilityChangesByMachine": ("Vulnerability.Read.All",),
     "softwareInventoryByMachine": ("Software.Read.All",),
+    "softwareInventoryExport": ("Software.Read.All",),
+    "findByTag": ("Machine.Read.All", "Machine.ReadWrite.All"),
 }
 _COUNTED = frozenset({"machinesVulnerabilities", "machineVulnerabilities"})
 """Streams whose pages carry `@odata.count` unasked: the number of rows that match, of all pages."""
@@ -95,6 +97,7 @@ class DefenderApi:
             routes += self._export_routes(base)
             routes += [
                 Route(f"{base}/machines", self._answering("machines", self._list)),
+                Route(f"{base}/machines/findbytag", self._answering("findByTag", self._by_tag)),
                 Route(f"{base}/machines/{{id}}", self._answering("machines", self._one_machine)),
                 Route(
                     f"{base}/machines/{{id}}/vulnerabilities", self._answering("machineVulnerabilities", self._of_one)
@@ -116,6 +119,7 @@ class DefenderApi:
             "SoftwareVulnerabilitiesExport": self.exports.files,
             "SoftwareVulnerabilityChangesByMachine": self.exports.changes,
             "SoftwareInventoryByMachine": self.exports.inventory,
+            "SoftwareInventoryExport": self.exports.files,
         }
         return [
             Route(f"{base}/machines/{name}", self._answering(name[0].lower() + name[1:], _refusing(answer)))
@@ -212,6 +216,24 @@ class DefenderApi:
             following=listing.skip + size if listing.top is None and is_full else None,
         )
         return self._render(request, api, found, fault)
+
+    def _by_tag(self, request: Request, api: str, fault: Fault | None) -> Response:
+        """Devices with a tag, or one that begins so, in any letter case; all on one page."""
+        options = {name.lower(): value for name, value in request.query_params.items()}
+        tag = options.get("tag", "").lower()
+        if not tag:
+            return service_error(400, "MissingRequiredParameter", "The parameter 'tag' is required.")
+        is_start = options.get("usestartswithfilter", "").lower() == "true"
+
+        def keeps(machine: dict[str, Any]) -> bool:
+            tags = [str(held).lower() for held in machine.get("machineTags") or ()]
+            return any(held.startswith(tag) for held in tags) if is_start else tag in tags
+
+        wanted = Filter(keeps, frozenset({"machineTags"}))
+        with self._selecting:
+            rows = self._world.select("machines", wanted, query=f"\0{is_start}\0{tag}")
+        page = _Page(rows.page(0, rows.count), CONTEXTS["machines"], count=None, following=None)
+        return self._render(request, api, page, fault)
 
     def _of_one(self, request: Request, api: str, fault: Fault | None) -> Response:
         name = request.path_params["id"]

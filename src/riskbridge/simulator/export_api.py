@@ -23,7 +23,6 @@ from starlette.responses import Response
 
 from riskbridge.simulator.answers import SeveredResponse, json_answer, service_error
 from riskbridge.simulator.clock import TenantClock
-from riskbridge.simulator.export_rows import ExportRows
 from riskbridge.simulator.faults import Fault
 from riskbridge.simulator.listing import origin
 from riskbridge.simulator.snapshots import CHANGES_KEPT, Archive, Event, Snapshot
@@ -37,7 +36,10 @@ _CONTEXTS = {
     "softwareVulnerabilityChangesByMachine": "Collection(microsoft.windowsDefenderATP.api.DeltaAssetVulnerability)",
     "softwareInventoryByMachine": "Collection(microsoft.windowsDefenderATP.api.AssetSoftware)",
     "softwareVulnerabilitiesExport": "microsoft.windowsDefenderATP.api.ExportFilesResponse",
+    "softwareInventoryExport": "microsoft.windowsDefenderATP.api.ExportFilesResponse",
 }
+_FOLDERS = {"softwareVulnerabilitiesExport": "VaExport", "softwareInventoryExport": "SoftwareInventory"}
+"""Where the files of each kind are."""
 _EXPIRED = (
     '<?xml version="1.0" encoding="utf-8"?><Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate '
     "the request.</Message><AuthenticationErrorDetail>Signature not valid in the specified key time frame"
@@ -122,14 +124,15 @@ class Exports:
         return _rendered(request, api, page, place, fault)
 
     def files(self, request: Request, api: str, fault: Fault | None) -> Response:
-        """`SoftwareVulnerabilitiesExport`: addresses of the newest snapshot's files."""
+        """`SoftwareVulnerabilitiesExport`, `SoftwareInventoryExport`: addresses of the newest snapshot's files."""
         hours = _hours(_options(request).get("sasvalidhours"))
         kind = fault.kind if fault is not None else None
         snapshot = self.archive.rebuild() if kind == "snapshot-changes" else self.archive.catch_up()
-        wanted = [] if kind == "empty-export" else range(len(_ranges(snapshot.rows)))
+        folder = _FOLDERS[api]
+        wanted = [] if kind == "empty-export" else range(len(_ranges(_count(snapshot, folder))))
         values = {
             "@odata.context": f"{origin(request)}/api/$metadata#{_CONTEXTS[api]}",
-            "exportFiles": [self._address(request, snapshot, number, hours) for number in wanted],
+            "exportFiles": [self._address(request, snapshot, folder, number, hours) for number in wanted],
             "generatedTime": f"{snapshot.at:%Y-%m-%dT%H:%M:%SZ}",
         }
         return json_answer(request, json.dumps(values, separators=(",", ":")).encode())
@@ -149,8 +152,9 @@ class Exports:
         kind = fault.kind if fault is not None else None
         if kind == "zero-byte-file":
             return Response(b"", media_type="application/octet-stream")
-        start, stop = _ranges(snapshot.rows)[int(path.rpartition("part-")[2][:5])]
-        body = gzip.compress(snapshot.rows.lines(start, stop), compresslevel=1, mtime=0)
+        folder = path.split("/")[4]
+        start, stop = _ranges(_count(snapshot, folder))[int(path.rpartition("part-")[2][:5])]
+        body = gzip.compress(_lines(snapshot, folder, start, stop), compresslevel=1, mtime=0)
         if kind == "damaged-file":
             body = body[: len(body) // 2]
         answer = Response(body, media_type="application/octet-stream")
@@ -179,10 +183,10 @@ class Exports:
             raise BadRequestError("InvalidInput", "sinceTime cannot be more than 14 days ago.")
         return since
 
-    def _address(self, request: Request, snapshot: Snapshot, number: int, hours: int) -> str:
-        part = uuid.uuid5(uuid.NAMESPACE_URL, f"{snapshot.at}/{number}")
+    def _address(self, request: Request, snapshot: Snapshot, folder: str, number: int, hours: int) -> str:
+        part = uuid.uuid5(uuid.NAMESPACE_URL, f"{snapshot.at}/{folder}/{number}")
         path = (
-            f"/tvm-export/{snapshot.at:%Y-%m-%d/%H%M}/VaExport/json/OrgId={self._org_id}/"
+            f"/tvm-export/{snapshot.at:%Y-%m-%d/%H%M}/{folder}/json/OrgId={self._org_id}/"
             f"part-{number:05}-{part}.c000.json.gz"
         )
         end = _utc(time.time() + hours * 3600)
@@ -193,10 +197,21 @@ class Exports:
         return hmac.new(self._key, f"{path}\n{end}".encode(), hashlib.sha256).hexdigest()
 
 
-def _ranges(rows: ExportRows) -> list[tuple[int, int]]:
-    number = max(FEWEST_FILES, -(-rows.count // ROWS_A_FILE))
-    size = -(-rows.count // number) or 1
-    return [(start, start + size) for start in range(0, max(rows.count, 1), size)]
+def _count(snapshot: Snapshot, folder: str) -> int:
+    return snapshot.rows.count if folder == "VaExport" else len(snapshot.software)
+
+
+def _lines(snapshot: Snapshot, folder: str, start: int, stop: int) -> bytes:
+    """Rows as JSON lines."""
+    if folder == "VaExport":
+        return snapshot.rows.lines(start, stop)
+    return b"".join(row + b"\n" for row in snapshot.inventory(snapshot.software[start:stop], is_pascal=True))
+
+
+def _ranges(count: int) -> list[tuple[int, int]]:
+    number = max(FEWEST_FILES, -(-count // ROWS_A_FILE))
+    size = -(-count // number) or 1
+    return [(start, start + size) for start in range(0, max(count, 1), size)]
 
 
 def _options(request: Request) -> dict[str, str]:

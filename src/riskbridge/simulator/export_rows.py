@@ -105,6 +105,39 @@ def in_pascal(values: Record) -> Record:
     return {_PASCAL.get(n, n[0].upper() + n[1:]): v for n, v in values.items() if v is not None and v != []}
 
 
+@dataclass(frozen=True, slots=True)
+class SoftwareRow:
+    """A release's row of the software inventory, to be finished for a device."""
+
+    text: bytes
+    is_pascal: bool
+
+    def finished(self, device: ExportDevice) -> bytes:
+        """The row as a device has it."""
+        return finished([self.text], device, is_pascal=self.is_pascal)[0]
+
+
+def prepare_software(release: Release, start: datetime, *, is_pascal: bool) -> SoftwareRow:
+    """A release's row of the software inventory; its weaknesses are distinct CVEs."""
+    evidence = _row(release, None, start)
+    sort = "o" if release.product.startswith("windows_") or release.product == "linux_kernel" else "a"
+    values = {
+        "deviceId": "\0",
+        "\x01": 0,
+        "softwareVendor": release.vendor,
+        "softwareName": release.product,
+        "softwareVersion": release.version,
+        "numberOfWeaknesses": len({e.cve_id for e in release.exposures}),
+        "diskPaths": evidence["diskPaths"],
+        "registryPaths": evidence["registryPaths"],
+        "softwareFirstSeenTimestamp": evidence["firstSeenTimestamp"],
+        "endOfSupportStatus": evidence["endOfSupportStatus"],
+        "endOfSupportDate": evidence["endOfSupportDate"],
+        "productCodeCpe": f"cpe:2.3:{sort}:{release.vendor}:{release.product}:{release.version}:*:*:*:*:*:*:*",
+    }
+    return SoftwareRow(_text(in_pascal(values) if is_pascal else values), is_pascal)
+
+
 class ExportRows:
     """All rows of a snapshot, device by device.
 

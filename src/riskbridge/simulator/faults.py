@@ -41,6 +41,8 @@ PATHS = (
     "softwareVulnerabilitiesExport",
     "softwareVulnerabilityChangesByMachine",
     "softwareInventoryByMachine",
+    "softwareInventoryExport",
+    "findByTag",
     "exportFile",
     "token",
 )

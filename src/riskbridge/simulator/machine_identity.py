@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from riskbridge.simulator.entra import Entra
+from riskbridge.simulator.entra import OTHER_RESOURCES, Entra
 
 APP_SECRET = "simulator-identity-header"  # noqa: S105 - the app platform's word, of a made platform
 
@@ -46,6 +46,9 @@ class MachineIdentity:
             return _refusal("invalid_request", "Required query variable 'resource' is missing")
         if wanted != self._client_id:
             return _refusal("invalid_request", "Identity not found")
+        if resource not in self._entra.audiences | OTHER_RESOURCES:
+            text = f"AADSTS500011: The resource principal named {resource} was not found in the tenant."
+            return _refusal("invalid_resource", text)
         token, life_s = self._entra.issue(resource)
         now = int(time.time())
         return JSONResponse(

@@ -16,6 +16,8 @@ LIMITS = {
     "softwareVulnerabilityChangesByMachine": (30, 1000),
     "softwareInventoryByMachine": (30, 1000),
     "softwareVulnerabilitiesExport": (5, 20),
+    "softwareInventoryExport": (5, 20),
+    "findByTag": (100, 1500),
 }
 """Calls a minute and an hour. Where the service states none, its general limit stands."""
 _WINDOWS = ((60.0, "00:01:00"), (3600.0, "01:00:00"))

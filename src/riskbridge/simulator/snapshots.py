@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -11,15 +10,17 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from riskbridge.simulator.catalogue import Release, load_releases
+from riskbridge.simulator.catalogue import load_releases
 from riskbridge.simulator.clock import SNAPSHOT_EVERY, TenantClock, boundary
 from riskbridge.simulator.export_rows import (
     ExportDevice,
     ExportRelease,
     ExportRows,
+    SoftwareRow,
     finished,
     prepare_export,
     prepare_harmless,
+    prepare_software,
 )
 from riskbridge.simulator.software import Installed
 from riskbridge.simulator.tenant import Tenant
@@ -50,10 +51,9 @@ class Snapshot:
         """Every installed release: device and place."""
         return [(n, place) for n, places in self.installed.items() for place in places if place != _HARMLESS]
 
-    def inventory(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Rows of the software inventory."""
-        releases = load_releases()
-        return [_software(self.devices[n], releases[place]) for n, place in wanted]
+    def inventory(self, wanted: Sequence[tuple[int, int]], *, is_pascal: bool = False) -> list[bytes]:
+        """Rows of the software inventory, in the spelling of pages or of files."""
+        return [self.archive.software(place, is_pascal=is_pascal).finished(self.devices[n]) for n, place in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class Archive:
         self._start = clock.now()
         self._lock = threading.RLock()
         self._releases: dict[int, ExportRelease] = {}
+        self._software: dict[tuple[int, bool], SoftwareRow] = {}
         self._snapshots: deque[Snapshot] = deque(maxlen=_SNAPSHOTS_KEPT)
         self._events: list[Event] = []
         self._taken_version = 0
@@ -92,8 +93,12 @@ class Archive:
         """The newest snapshot there should be by now."""
         due = boundary(self._clock.now())
         with self._lock:
-            if not self._snapshots or self._snapshots[-1].at < due:
+            if not self._snapshots:
                 self._take(due)
+            # A change belongs to the first snapshot after it, however far the clock has moved on since.
+            for at in (boundary(self._snapshots[-1].at) + SNAPSHOT_EVERY, due):
+                if self._snapshots[-1].at < at <= due:
+                    self._take(at)
             return self._snapshots[-1]
 
     def rebuild(self) -> Snapshot:
@@ -127,6 +132,15 @@ class Archive:
                 pascal=tuple(map(self._tenant.spelled, found.pascal)),
             )
             self._releases[place] = found
+        return found
+
+    def software(self, place: int, *, is_pascal: bool) -> SoftwareRow:
+        """A release's prepared row of the inventory."""
+        found = self._software.get((place, is_pascal))
+        if found is None:
+            found = self._software[place, is_pascal] = prepare_software(
+                load_releases()[place], self._start, is_pascal=is_pascal
+            )
         return found
 
     def _take(self, at: datetime) -> None:
@@ -199,20 +213,3 @@ class Archive:
 
 def _group(device: ExportDevice) -> bytes:
     return device.camel.partition(b',"deviceName"')[0]
-
-
-def _software(device: ExportDevice, release: Release) -> bytes:
-    values = {
-        "deviceId": device.identity.decode(),
-        "softwareVendor": release.vendor,
-        "softwareName": release.product,
-        "softwareVersion": release.version,
-        "numberOfWeaknesses": len(release.exposures),
-        "diskPaths": [],
-        "registryPaths": [],
-        "softwareFirstSeenTimestamp": "2026-01-12 08:14:03",
-        "endOfSupportStatus": None,
-        "endOfSupportDate": None,
-        "productCodeCpe": f"cpe:2.3:a:{release.vendor}:{release.product}:{release.version}:*:*:*:*:*:*:*",
-    }
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()[:-1] + b"," + device.camel + b"}"

@@ -33,7 +33,11 @@ def simulator(shared: RunningSimulator) -> Iterator[RunningSimulator]:
     shared.control("faults", method="DELETE")
     shared.control(
         "directory",
-        {"roles": ["Machine.Read.All", "Vulnerability.Read.All"], "isDisabled": False, "isSecretExpired": False},
+        {
+            "roles": ["Machine.Read.All", "Vulnerability.Read.All", "Software.Read.All"],
+            "isDisabled": False,
+            "isSecretExpired": False,
+        },
     )
 
 

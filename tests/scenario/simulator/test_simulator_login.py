@@ -72,7 +72,10 @@ def test_the_v2_answer_has_numbers(simulator: RunningSimulator, login: httpx.Cli
     body = answer.json()
     token = claims(body.pop("access_token"))
     assert body == {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599}
-    assert (token["aud"], token["roles"]) == (AUDIENCE, ["Machine.Read.All", "Vulnerability.Read.All"])
+    assert (token["aud"], token["roles"]) == (
+        AUDIENCE,
+        ["Machine.Read.All", "Vulnerability.Read.All", "Software.Read.All"],
+    )
     assert answer.headers["cache-control"] == "no-store, no-cache"
 
 
