@@ -247,7 +247,7 @@ def test_what_passes_is_waited_out(shared: World, strategy: str, scenario: str, 
         pytest.param("export-files", "empty-export", {"times": None}, "defender.no-export", id="no export yet"),
         pytest.param("export-files", "missing-licence", {"path": "softwareVulnerabilitiesExport"}, "defender.missing-licence",
                      id="no licence"),
-        pytest.param("export-json", "foreign-host-next-link", {"path": "softwareVulnerabilitiesByMachine"},
+        pytest.param("export-json", "foreign-host-next-link", {"path": "softwareVulnerabilitiesByMachine", "times": None},
                      "defender.foreign-host", id="foreign link"),
         pytest.param("export-json", "endless-next-link", {"path": "softwareVulnerabilitiesByMachine", "times": None},
                      "defender.endless-paging", id="endless links"),
@@ -338,3 +338,14 @@ def test_an_inventory_that_may_not_be_read_costs_nothing_else(world: World) -> N
     assert record.outcome == "succeeded"
     assert "Software.Read.All" in " ".join(record.warnings)
     assert open_rows(world.folder / "home") == world.truth()
+
+
+def test_a_view_of_some_device_groups_alone_is_told_and_closes_nothing(world: World) -> None:
+    world.connect("cut")
+    world.play("device-group-limited")
+    assert "device groups alone" in " ".join(world.read("cut", "paged").warnings)
+    world.simulator.control("faults", method="DELETE")
+    world.connect("home")
+    world.read("home", "paged")
+    world.play("device-group-limited")
+    assert world.read("home", "paged").counts.get("detections_closed", 0) == 0

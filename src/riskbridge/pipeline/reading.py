@@ -37,6 +37,8 @@ MOST_LOOKS = 2
 """Readings of a list that moves: when rows changed places in the last one too, it is not called complete."""
 MOST_SNAPSHOTS = 4
 """Snapshots begun before a reading that never ends within one is given up."""
+MOST_STRANGERS = 0.05
+"""Share of findings of unknown devices from which the list of devices is taken to be cut."""
 NOT_OFFERED = ("defender.not-found", "defender.forbidden", "defender.missing-licence")
 """What a tenant without the endpoint answers."""
 PAGES_A_BATCH = 12
@@ -181,6 +183,7 @@ class Reading:
         self._judge(model, stream, verdict, choice=choice)
         self._take_rejects(stream)
         self._tell_left_out(builder)
+        self._tell_strangers(stream, keyed)
         self._take_details(model, stream, keyed.records)
         self.reflects_at = self.observed_at if choice.strategy is Strategy.PAGED else stream.snapshot_at
         return keyed
@@ -310,6 +313,17 @@ class Reading:
             self.warnings.append(
                 f"{builder.out_of_scope:,} findings of devices outside the device filter were left out: Defender cannot "
                 "filter findings by their device's attributes, so all of them were read."
+            )
+
+    def _tell_strangers(self, stream: StagedStream, keyed: Keyed) -> None:
+        """Many findings of devices that the list lacks mean that it does not show all devices."""
+        unknown = sum(
+            int(self.engine.scalar(rows.filter(rows.reason == "device-unknown").count())) for rows in keyed.rejects
+        )
+        if unknown > stream.received * MOST_STRANGERS:
+            self.warnings.append(
+                f"{unknown:,} of {stream.received:,} findings are of devices that the list of devices lacks. The application "
+                "may see some device groups alone: in Defender, check which groups its role covers."
             )
 
     def _take_details(self, model: SourceModel, stream: StagedStream, seen: ir.Table) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -32,7 +32,7 @@ from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.export_api import BadRequestError, Exports, refused
 from riskbridge.simulator.faults import Fault, Faults, with_bad_records
 from riskbridge.simulator.listing import CAPS, OptionError, next_link, origin, read_listing
-from riskbridge.simulator.odata import Filter, FilterError
+from riskbridge.simulator.odata import Filter, FilterError, parse_filter
 from riskbridge.simulator.quota import Quota
 from riskbridge.simulator.recorded import RecordedTenant
 from riskbridge.simulator.selections import RecordRows
@@ -60,6 +60,7 @@ ROLES = {
 _COUNTED = frozenset({"machinesVulnerabilities", "machineVulnerabilities"})
 """Streams whose pages carry `@odata.count` unasked: the number of rows that match, of all pages."""
 _REMEMBERED_REQUESTS = 20_000
+ONE_GROUP = "rbacGroupId eq 7458"
 
 World = Tenant | RecordedTenant
 
@@ -201,6 +202,8 @@ class DefenderApi:
                 return framework_error(str(error))
             return service_error(400, "BadRequest", "Filter parameter is invalid")
         kind = fault.kind if fault is not None else None
+        if kind == "group-limited" and listing.filter is None:
+            listing = replace(listing, filter=parse_filter(ONE_GROUP, api), query=ONE_GROUP)
         with self._selecting:
             if kind == "rows-shift" and isinstance(self._world, Tenant):
                 self._world.shift()

@@ -25,6 +25,7 @@ KINDS = {
     "throttle-cpu": "status 429 for the processor time used, with Retry-After of `seconds`",
     "transient-404": "status 404, as if there were no such thing",
     "missing-licence": "status 403, as a tenant without Vulnerability Management answers",
+    "group-limited": "the list of devices shows one device group alone",
     "empty-export": "the list of export files is empty",
     "snapshot-changes": "a newer snapshot takes the place of the one that is being read",
     "zero-byte-file": "an export file of no bytes",

@@ -183,6 +183,11 @@ _ALL = (
         fault={"kind": "filtered-disagrees", "path": _FINDINGS, "times": None},
     ),
     Scenario(
+        "device-group-limited",
+        "the list of devices shows one device group alone; findings are of all",
+        fault={"kind": "group-limited", "path": "machines", "times": None},
+    ),
+    Scenario(
         "missing-licence",
         "the tenant lacks Vulnerability Management",
         fault={"kind": "missing-licence", "path": _FINDINGS, "times": None},

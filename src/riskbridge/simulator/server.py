@@ -83,7 +83,14 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
         try:
             asyncio.run(_serve_both(login, defender, line, parent if exits_with_parent else None, ready_file))
         finally:
-            running.unlink(missing_ok=True)
+            _forget_running(running)
+
+
+def _forget_running(running: Path) -> None:
+    """Another simulator of the same home may have written its own line since."""
+    with suppress(OSError, ValueError):
+        if json.loads(running.read_text(encoding="utf-8"))["pid"] == os.getpid():
+            running.unlink()
 
 
 def make_world(settings: SimulatorSettings) -> World:
