@@ -171,13 +171,20 @@ def render_explanation(kind: str, explained: dict[str, Any]) -> None:
     label = "QDS" if kind == "finding" else "TruRisk"
     console.print(f"{label} [bold]{explained['score']}[/] by {explained['formula']}: {escape(str(explained['why']))}")
     render_rows([{"factor": n, **f} for n, f in explained["factors"].items()], empty="No factor.")
-    for title in ("detections", "identity", "events"):
-        if explained.get(title):
+    proven = [d for d in explained.get("detections", ()) if d.get("security_update") or d.get("disk_paths")]
+    for title, rows in ({"proof": proven} | explained).items():
+        if title in _SHOWN and rows:
             console.print(f"\n[bold]{title}[/]")
-            render_rows([_some(title, r) for r in explained[title]], empty="")
+            render_rows([_some(title, r) for r in rows[:MOST_SHOWN]], empty="")
+            if len(rows) > MOST_SHOWN:
+                console.print(f"… and {len(rows) - MOST_SHOWN:,} more; --json gives all of them")
 
 
+MOST_SHOWN = 50
+"""Rows of a part of an explanation that people are shown."""
 _SHOWN = {
+    "proof": ("product_name", "security_update", "disk_paths", "exploitability", "end_of_support"),
+    "software": ("product_vendor", "product_name", "product_version", "weaknesses", "end_of_support"),
     "detections": ("product_vendor", "product_name", "product_version", "state", "first_found_at", "close_reason"),
     "identity": ("source_asset_id", "rule", "matched_on", "rejected"),
     "events": ("at", "kind", "reason", "detail"),
@@ -201,4 +208,6 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list):
+        return escape(", ".join(map(str, value))) or "-"
     return escape(str(value))
