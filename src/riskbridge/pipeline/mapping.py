@@ -31,7 +31,7 @@ class Keyed:
     Attributes:
         records: One row a key.
         rejects: The others.
-        moved: Records that came on more than one page; told by key, so two rows of one record count too.
+        moved: Rows that repeat another page's row, by the source's own id of rows.
     """
 
     records: ir.Table
@@ -168,8 +168,10 @@ def _once(engine: DuckDBEngine, rows: ir.Table, repeated: ir.Table, key: str, st
     detail = ibis.literal("the record came more than once; the first was taken: ") + others[external_id]
     kept = engine.materialise(rows.anti_join(repeated, key).union(first.select(*rows.columns)), "once")
     refused = engine.materialise(_rejects(others, stream, "duplicate-row", detail, others[external_id]), "rejects")
-    pages = some.group_by(key).agg(pages=some.raw_page.nunique())
-    return Keyed(kept, [refused], engine.scalar((pages.pages > 1).sum()))
+    # Several rows of one key may be right (an update each); the same row on two pages is not.
+    same = some.group_by(external_id).agg(times=some.count(), pages=some.raw_page.nunique())
+    moved = engine.scalar(ibis.ifelse(same.pages > 1, same.times - 1, 0).sum().fill_null(0))
+    return Keyed(kept, [refused], int(moved))
 
 
 def _rejects(rows: ir.Table, stream: str, reason: str, detail: ir.StringValue, raw: ir.StringValue) -> ir.Table:

@@ -151,7 +151,7 @@ class Reading:
         """Devices, from the beginning once more when the list moved while it was read."""
         while True:
             stream = self._read(Phase.MACHINES, MACHINES)
-            verdict = self._verdict(MACHINES, stream, is_suspected=len(stream.manifest()) > 1)
+            verdict = self._verdict_of_devices(stream)
             if verdict.is_complete or stream.looks >= MOST_LOOKS:
                 self._judge(MACHINES, stream, verdict)
                 return stream
@@ -173,7 +173,8 @@ class Reading:
                 continue
             builder = batches.finish(stream)
             keyed = builder.finish()
-            verdict = self._verdict(model, stream, is_suspected=keyed.moved > 0)
+            rows = sum(line.rows for line in stream.manifest())
+            verdict = stream.reconciliation(distinct_ids=rows - keyed.moved if keyed.moved else None)
             if verdict.is_complete or stream.looks >= MOST_LOOKS:
                 break
             stream.restart()
@@ -270,13 +271,12 @@ class Reading:
         self.progress.end(phase)
         return stream
 
-    def _verdict(self, model: SourceModel, stream: StagedStream, *, is_suspected: bool) -> Completeness:
-        """Whether the stream was read completely; ids are counted where rows are suspected to have moved."""
-        distinct = None
-        if is_suspected and "id" in model.staged_types:
-            raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
-            distinct = int(self.engine.scalar(raw["id"].nunique()))
-        return stream.reconciliation(distinct_ids=distinct)
+    def _verdict_of_devices(self, stream: StagedStream) -> Completeness:
+        """Whether the list of devices was read completely; over several pages its ids are counted."""
+        if len(stream.manifest()) == 1:
+            return stream.reconciliation()
+        raw = self.engine.read_parquet(stream.parquet_files(), MACHINES.staged_types)
+        return stream.reconciliation(distinct_ids=int(self.engine.scalar(raw["id"].nunique())))
 
     def _judge_besides(self, model: SourceModel, stream: StagedStream, verdict: Completeness) -> None:
         """As `_judge`, for a stream that no finding hangs on: its gaps are told and keep nothing else from closing."""
