@@ -19,7 +19,7 @@ from riskbridge.errors import RiskbridgeError
 SEQUENCES = int(os.environ.get("RISKBRIDGE_SEQUENCES", "12"))
 """Sequences tried; a release is tried with 200."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 60 * SEQUENCES)]
 
 HAPPENINGS = (
     "upgrade",
