@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import uuid
@@ -69,6 +70,7 @@ class App:
             self._lock.release()
             raise
         self._engine: DuckDBEngine | None = None
+        self._is_fork = False
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +80,19 @@ class App:
     ) -> None:
         self.close()
 
+    def fork(self) -> App:
+        """The same home for another thread, with a database connection of its own; closing it gives that back alone."""
+        engine, other = self.engine.fork(), copy.copy(self)
+        vars(other).update(_engine=engine, _is_fork=True)
+        return other
+
     def close(self) -> None:
         """Give the home back."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+        if self._is_fork:
+            return
         self.store.close()
         self._lock.release()
 

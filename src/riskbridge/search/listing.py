@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from riskbridge.errors import InputError
 from riskbridge.search.compile import compile_query, referenced_columns
 from riskbridge.search.fault import find_nearest
+from riskbridge.search.paging import ordered, rows_after, sort_keys
 from riskbridge.search.views import FINDING_VIEW, finding_view
 
 WORST_FIRST = ("-qds", "finding_id")
@@ -51,6 +52,7 @@ def find_findings(
     sort: Sequence[str] = WORST_FIRST,
     limit: int = 50,
     offset: int = 0,
+    after: Sequence[Any] | None = None,
     columns: Collection[str] | None = None,
 ) -> ir.Table:
     """A page of the findings a QQL query describes.
@@ -63,6 +65,7 @@ def find_findings(
             `finding_id` settles ties, so that pages neither overlap nor leave out.
         limit: Rows of the page.
         offset: Rows before it.
+        after: The sort columns' values and the id of the row that the page comes after; see `riskbridge.search.paging`.
         columns: The columns wanted; None for all of `FINDING_VIEW`.
 
     Returns:
@@ -76,6 +79,8 @@ def find_findings(
     _check_columns([*wanted, *by])
     keys = tables.view({"finding_id", *by} | referenced_columns(query, "findings"))
     keys = keys.filter(compile_query(query, keys, "findings", now))
+    if after is not None:
+        keys = keys.filter(rows_after(keys, sort_keys(sort, "finding_id"), after))
     keys = keys.order_by(_order(keys, sort)).limit(limit, offset=offset).select("finding_id")
     page = FindingTables(
         tables.finding.semi_join(keys, "finding_id"), tables.asset, tables.cve, tables.cve_score, tables.run
@@ -85,8 +90,7 @@ def find_findings(
 
 
 def _order(view: ir.Table, sort: Sequence[str]) -> list[Any]:
-    sort = [*(s for s in sort if s.removeprefix("-") != "finding_id"), "finding_id"]
-    return [view[s[1:]].desc(nulls_first=False) if s.startswith("-") else view[s].asc(nulls_first=False) for s in sort]
+    return ordered(view, sort_keys(sort, "finding_id"))
 
 
 def _check_columns(names: Sequence[str]) -> None:

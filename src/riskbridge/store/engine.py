@@ -6,7 +6,8 @@ vanish with the connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -19,6 +20,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
+
+MOST_STATEMENTS = 500
+"""Statements of lists that are remembered."""
 
 
 class DuckDBEngine:
@@ -40,6 +44,8 @@ class DuckDBEngine:
     ) -> None:
         self.path = path
         self._numbers = count()
+        self._tables: dict[str, ir.Table] = {}
+        self._statements: OrderedDict[Hashable, str] = OrderedDict()
         try:
             self.connection = duckdb.connect(str(path), read_only=is_read_only)
         except duckdb.IOException as error:
@@ -52,14 +58,25 @@ class DuckDBEngine:
         self.connection.execute("SET enable_progress_bar = false")
         self.backend: Any = ibis.duckdb.from_connection(self.connection)
 
+    def fork(self) -> DuckDBEngine:
+        """Another connection to the same open file, for another thread; it sees what is committed, and closes alone."""
+        other = object.__new__(DuckDBEngine)
+        other.path, other._numbers = self.path, count()
+        other._tables, other._statements = {}, OrderedDict()
+        other.connection = self.connection.cursor()
+        other.connection.execute("SET TimeZone = 'UTC'")
+        other.backend = ibis.duckdb.from_connection(other.connection)
+        return other
+
     def close(self) -> None:
         """Close the connection; temporary tables are gone."""
         self.connection.close()
 
     def table(self, name: str) -> ir.Table:
-        """A stored table by name."""
-        found: ir.Table = self.backend.table(name)
-        return found
+        """A stored table by name; its columns are looked up once."""
+        if name not in self._tables:
+            self._tables[name] = self.backend.table(name)
+        return self._tables[name]
 
     def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
         """Compute a table expression once and give the temporary table that holds its rows."""
@@ -116,9 +133,22 @@ class DuckDBEngine:
 
     def records(self, expression: ir.Table) -> list[dict[str, Any]]:
         """The rows of a small expression as dictionaries."""
-        rows = self.rows(expression)
-        columns = [_plain(rows.column(n)) for n in rows.column_names]
-        return [dict(zip(rows.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
+        return _records(self.rows(expression))
+
+    def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
+        """The rows of a small expression; what was asked under that key before is not put into SQL again.
+
+        Args:
+            key: Names the expression: equal keys must mean the same one.
+            make: Makes it, where it has not been asked or was forgotten.
+        """
+        statement = self._statements.get(key)
+        if statement is None:
+            statement = self._statements[key] = self.sql(make())
+            if len(self._statements) > MOST_STATEMENTS:
+                self._statements.popitem(last=False)
+        self._statements.move_to_end(key)
+        return _records(self.execute(statement).to_arrow_table())
 
     def scalar(self, expression: ir.Scalar) -> Any:
         """The value of a scalar expression."""
@@ -151,6 +181,11 @@ class DuckDBEngine:
             with _quietly():
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def _records(rows: pa.Table) -> list[dict[str, Any]]:
+    columns = [_plain(rows.column(n)) for n in rows.column_names]
+    return [dict(zip(rows.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _plain(column: pa.ChunkedArray[Any]) -> list[Any]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
+from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
@@ -73,6 +74,11 @@ class ConfigStore:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    @property
+    def accounts(self) -> ConfigAccounts:
+        """Accounts, sessions and API tokens."""
+        return ConfigAccounts(self._database)
 
     # Connectors
 

@@ -1,0 +1,182 @@
+"""The server: API and pages in one process, on loopback until told otherwise."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from riskbridge.api.application import make_api
+from riskbridge.errors import ConfigError
+from riskbridge.service import Service
+from riskbridge.web.site import make_site
+
+LARGEST_BODY = 1 << 20
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where the server listens. `names` are the host names it answers to besides loopback's."""
+
+    host: str = "127.0.0.1"
+    port: int = 8580
+    certificate: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    is_behind_proxy: bool = False
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether nobody but this machine reaches it."""
+        if self.host == "localhost":
+            return True
+        with suppress(ValueError):
+            return ipaddress.ip_address(self.host).is_loopback
+        return False
+
+
+def check_binding(binding: Binding, service: Service) -> None:
+    """Raise where listening there would be unsafe.
+
+    Raises:
+        ConfigError: `serve.no-account`, `serve.no-tls`, `serve.no-name`.
+    """
+    if binding.is_loopback:
+        return
+    if service.accounts.is_empty:
+        raise ConfigError(
+            f"Nobody has an account yet, and {binding.host} can be reached from other machines.",
+            code="serve.no-account",
+            remedy="Start once without --host and make the first account, then start again.",
+        )
+    if binding.certificate is None and not binding.is_behind_proxy:
+        raise ConfigError(
+            f"Passwords would cross the network in clear text to {binding.host}.",
+            code="serve.no-tls",
+            remedy="Give --certificate and --key, or --behind-proxy where a proxy on this machine speaks TLS.",
+        )
+    if not binding.names:
+        raise ConfigError(
+            "The names under which the server is reached are not known.",
+            code="serve.no-name",
+            remedy="Give each with --name, such as --name riskbridge.example.org.",
+        )
+
+
+def open_socket(binding: Binding) -> socket.socket:
+    """The listening socket.
+
+    Raises:
+        ConfigError: `serve.cannot-listen`.
+    """
+    family = socket.AF_INET6 if ":" in binding.host else socket.AF_INET
+    try:
+        return socket.create_server((binding.host, binding.port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"Port {binding.port} of {binding.host} cannot be listened on: {error.strerror}.",
+            code="serve.cannot-listen",
+            remedy="Choose another with --port; 0 takes any that is free.",
+        ) from error
+
+
+def make_server(service: Service, binding: Binding) -> Starlette:
+    """API and pages as one ASGI application."""
+    names = [*_LOOPBACK_NAMES, *binding.names] if binding.is_loopback else list(binding.names)
+    return Starlette(
+        routes=[
+            Route("/healthz", _is_alive),
+            Mount("/api/v1", make_api(service)),
+            Mount("/", make_site(service)),
+        ],
+        middleware=[
+            # A name of somebody else's that leads here must not open what is meant for this machine alone.
+            Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False),
+            Middleware(_Guard),
+            Middleware(GZipMiddleware, minimum_size=2_000),
+        ],
+    )
+
+
+def serve(service: Service, binding: Binding, listening: socket.socket) -> None:
+    """Answer until the process is told to stop."""
+    config = uvicorn.Config(
+        make_server(service, binding),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=binding.is_behind_proxy,
+        ssl_certfile=binding.certificate,
+        ssl_keyfile=binding.key,
+        timeout_graceful_shutdown=3,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+async def _is_alive(_: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+class _Guard:
+    """Bounds what comes in, and puts the same protective headers on everything that goes out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > LARGEST_BODY:
+            await PlainTextResponse("The request is too large.\n", 413)(scope, receive, send)
+            return
+        await self._app(scope, _bounded(receive), _with_headers(send, scope["path"]))
+
+
+def _bounded(receive: Receive) -> Callable[[], Awaitable[Message]]:
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if taken > LARGEST_BODY else message
+
+    return bounded
+
+
+def _with_headers(send: Send, path: str) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = {name for name, _ in message["headers"]}
+            added = HEADERS | ({"cache-control": "public, max-age=3600"} if path.startswith("/static/") else {})
+            message["headers"] = [
+                *message["headers"],
+                *((n.encode(), v.encode()) for n, v in added.items() if n.encode() not in own),
+            ]
+        await send(message)
+
+    return sending
