@@ -1,0 +1,127 @@
+"""A person in a browser: from the first start to a scored finding, with a wrong secret on the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from tests.web.conftest import NAME, PASSWORD, Served
+
+from riskbridge.simulator.process import RunningSimulator
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SHOTS = Path(os.environ.get("RISKBRIDGE_SCREENSHOTS", "build/screenshots"))
+SERIOUS = ("serious", "critical")
+
+
+def shoot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page).response["violations"]
+    faults = [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in found if v["impact"] in SERIOUS]
+    assert faults == [], page.url
+
+
+def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimulator, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    asked: list[str] = []
+    faults: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.on("pageerror", lambda e: faults.append(str(e)))
+    page.goto(empty.link)
+    page.get_by_label("Name", exact=True).fill(NAME)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
+    assert_accessible(page)
+    page.get_by_role("button", name="Make account").click()
+    page.get_by_role("link", name="Connect Microsoft Defender").click()
+    page.get_by_label("Name", exact=True).fill("Contoso")
+    page.get_by_label("Tenant id").fill(tenant.tenant_id)
+    page.get_by_label("Application (client) id").fill(tenant.client_id)
+    page.get_by_label("Client secret").fill("wrong")
+    page.get_by_label("Device filter").fill("healthStatu eq 'Active'")
+    page.get_by_text("Authentication URL, certificate, proxy").click()
+    page.get_by_label("Authentication URL", exact=True).fill(tenant.login_url)
+    page.get_by_label("API URL").fill(tenant.api_url)
+    page.get_by_label("Audience").fill(tenant.audience)
+    page.get_by_label("CA bundle").fill(str(tenant.ca_bundle))
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("healthStatus", exact=False).first).to_be_visible()
+    page.get_by_label("Device filter").fill("")
+    page.get_by_label("Client secret").fill("wrong")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("The connection test did not pass")).to_be_visible()
+    shoot(page, "connector-wrong-secret")
+    assert_accessible(page)
+    page.get_by_label("Client secret").fill(tenant.client_secret)
+    page.get_by_role("button", name="Test, save and run").click()
+    expect(page.get_by_text("Processed")).to_be_visible(timeout=120_000)
+    shoot(page, "connector-processed")
+    assert_accessible(page)
+    page.get_by_role("link", name="See the findings").click()
+    page.locator("td a[href^='/findings/']").first.click()
+    expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    assert faults == []
+    assert {u for u in asked if not u.startswith(empty.address)} == set()
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("look", "width", "scheme"), [("light", 1280, "light"), ("dark", 1280, "dark"), ("narrow", 390, "light")]
+)
+def test_every_page_can_be_used_by_everybody(
+    served: Served, ana: object, browser: Browser, look: str, width: int, scheme: str
+) -> None:
+    del ana  # makes the account
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{served.address}/login")
+    assert_accessible(page)
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.goto(f"{served.address}/findings")
+    finding = page.locator("td a[href^='/findings/']").first.get_attribute("href")
+    page.goto(f"{served.address}/inventory/assets")
+    asset = page.locator("td a[href^='/inventory/assets/']").first.get_attribute("href")
+    for name, path in {
+        "home": "/",
+        "findings": "/findings?query=finding.qds+%3E%3D+90",
+        "groups": "/findings?group=product",
+        "wrong-query": "/findings?query=finding.qdss%3A+1",
+        "finding": finding,
+        "assets": "/inventory/assets",
+        "asset": asset,
+        "connectors": "/connectors",
+        "connector": "/connectors/tenant",
+        "connector-new": "/connectors/new",
+        "missing": "/no/such/page",
+    }.items():
+        page.goto(f"{served.address}{path}")
+        shoot(page, f"{name}-{look}")
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    context.close()
+
+
+def test_lists_and_forms_work_without_a_script(served: Served, ana: object, browser: Browser) -> None:
+    del ana  # makes the account
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{served.address}/findings")
+    page.get_by_label("Name").fill(NAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_label("Search in QQL").fill("finding.qds >= 90")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="CVSS").click()
+    page.get_by_role("link", name="Next page").click()
+    expect(page.get_by_role("link", name="First page")).to_be_visible()
+    context.close()

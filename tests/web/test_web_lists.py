@@ -1,0 +1,140 @@
+"""Lists over REST and on the page: the same rows and counts, in pages that neither double nor leave out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+PRINTED = {
+    "assets": "inventory: (source: `MS Defender`)",
+    "findings": "finding.vendorProductName: `Defender` ",
+}
+PAGE = {"assets": "/inventory/assets", "findings": "/findings"}
+
+
+def every(client: httpx.Client, subject: str, **asked: Any) -> list[dict[str, Any]]:
+    """All rows, page by page."""
+    rows, page = [], None
+    while True:
+        answer = client.get(f"/api/v1/{subject}", params={**asked, **({"page": page} if page else {})}).json()
+        rows += answer["rows"]
+        page = answer["next_page"]
+        if page is None:
+            return rows
+
+
+@pytest.mark.parametrize("subject", PRINTED)
+def test_the_printed_queries_find_everything_in_api_and_page(ana: httpx.Client, subject: str) -> None:
+    whole = ana.get(f"/api/v1/{subject}").json()["count"]
+    found = ana.get(f"/api/v1/{subject}", params={"query": PRINTED[subject]}).json()
+    page = ana.get(PAGE[subject], params={"query": PRINTED[subject]})
+    assert found["count"] == whole > 50
+    assert f"<strong>{whole:,}</strong> {subject}" in page.text
+
+
+@pytest.mark.parametrize(
+    ("subject", "sort", "limit"),
+    [
+        ("findings", "", 97),
+        ("findings", "fixing_kb,-epss", 97),
+        ("findings", "-first_found_at", 333),
+        ("assets", "", 7),
+        ("assets", "-device_group,asset_name", 7),
+    ],
+)
+def test_pages_hold_every_row_once_and_in_order(ana: httpx.Client, subject: str, sort: str, limit: int) -> None:
+    key = {"assets": "asset_id", "findings": "finding_id"}[subject]
+    columns = ",".join({key, *(s.strip("-") for s in sort.split(",") if s)})
+    paged = every(ana, subject, sort=sort, limit=limit, columns=columns)
+    whole = every(ana, subject, sort=sort, limit=1000, columns=columns)
+    assert [r[key] for r in paged] == [r[key] for r in whole]
+    assert len({r[key] for r in paged}) == len(paged) == ana.get(f"/api/v1/{subject}").json()["count"]
+    first = sort.split(",")[0]
+    values = [r[first.strip("-")] for r in whole if first and r[first.strip("-")] is not None]
+    assert values == sorted(values, reverse=first.startswith("-"))
+
+
+def test_a_page_of_another_query_is_refused(ana: httpx.Client) -> None:
+    page = ana.get("/api/v1/findings", params={"limit": 5}).json()["next_page"]
+    answer = ana.get("/api/v1/findings", params={"limit": 5, "page": page, "query": "finding.qds > 50"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "list.foreign-page")
+    for broken in ("x", "W10", "bnVsbA", "%00"):
+        assert ana.get("/api/v1/findings", params={"page": broken}).json()["code"] == "list.foreign-page"
+
+
+def test_facets_count_what_the_list_holds(ana: httpx.Client) -> None:
+    rows = every(ana, "findings", query="finding.qds >= 50", limit=1000, columns="status,severity,product_name")
+    found = ana.get(
+        "/api/v1/findings/facets", params={"query": "finding.qds >= 50", "fields": "status,severity,product_name"}
+    ).json()
+    for name, values in found.items():
+        counted = Counter(r[name] for r in rows if r[name] is not None)
+        assert {v["value"]: v["count"] for v in values} == {v["value"]: counted[v["value"]] for v in values}
+        assert [v["count"] for v in values] == sorted(counted.values(), reverse=True)[:12]
+
+
+def test_facets_of_lists_count_each_value(ana: httpx.Client) -> None:
+    rows = every(ana, "assets", limit=1000, columns="tags")
+    counted = Counter(t for r in rows for t in r["tags"] or ())
+    found = ana.get("/api/v1/assets/facets", params={"fields": "tags"}).json()["tags"]
+    assert {v["value"]: v["count"] for v in found} == dict(counted.most_common(12)) or len(counted) > 12
+
+
+def test_groups_add_up(ana: httpx.Client) -> None:
+    rows = every(ana, "findings", limit=1000, columns="cve_id,asset_id,qds,is_kev")
+    groups = ana.get("/api/v1/findings/groups", params={"by": "cve", "limit": 1000}).json()["rows"]
+    expected = {}
+    for cve in {r["cve_id"] for r in rows if r["cve_id"]}:
+        of_cve = [r for r in rows if r["cve_id"] == cve]
+        expected[cve] = (len(of_cve), len({r["asset_id"] for r in of_cve}), max(r["qds"] for r in of_cve))
+    assert {g["cve_id"]: (g["findings"], g["assets"], g["max_qds"]) for g in groups} == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("finding.qdss: 1", "qql.unknown-token"),
+        ("finding.qds: (", "qql.syntax"),
+        ("finding.qds: red", "qql.bad-value"),
+        ("finding.title: \x00", "qql.syntax"),
+        ("(" * 1000 + "finding.qds: 1" + ")" * 1000, "qql.syntax"),
+    ],
+)
+def test_a_wrong_query_is_told_with_its_place(ana: httpx.Client, query: str, code: str) -> None:
+    answer = ana.get("/api/v1/findings", params={"query": query})
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert problem["code"].split(".")[0] == code.split(".")[0]
+    page = ana.get("/findings", params={"query": query})
+    assert (page.status_code, 'id="query-fault"' in page.text) == (400, True)
+
+
+def test_what_somebody_typed_is_shown_and_never_run(ana: httpx.Client) -> None:
+    typed = '"><script>alert(1)</script>'
+    for path in PAGE.values():
+        assert "<script>alert" not in ana.get(path, params={"query": typed, "sort": typed, "group": typed}).text
+
+
+def test_an_explanation_is_the_same_over_api_and_page(ana: httpx.Client) -> None:
+    row = ana.get("/api/v1/findings", params={"limit": 1}).json()["rows"][0]
+    explained = ana.get(f"/api/v1/findings/{row['finding_id']}").json()
+    assert (explained["score"], explained["formula"]) == (row["qds"], "qds-open-1")
+    assert {"evidence", "maturity", "epss", "trending"} <= explained["factors"].keys()
+    page = ana.get(f"/findings/{row['finding_id']}")
+    assert explained["why"] in page.text
+    asset = ana.get(f"/api/v1/assets/{row['asset_id']}").json()
+    assert asset["asset"]["asset_id"] == row["asset_id"]
+    assert ana.get(f"/inventory/assets/{row['asset_id']}").status_code == 200
+    missing = ana.get("/api/v1/findings/zzzz")
+    assert (missing.status_code, missing.json()["code"]) == (404, "finding.unknown")
+    assert ana.get("/findings/zzzz").status_code == 404
+
+
+def test_the_summary_agrees_with_the_lists(ana: httpx.Client) -> None:
+    summary = ana.get("/api/v1/summary").json()
+    critical = ana.get("/api/v1/findings", params={"query": "finding.qds >= 90 and not finding.status: FIXED"}).json()
+    assert summary["findings_by_band"]["Critical"] == critical["count"]
+    assert summary["assets"] == ana.get("/api/v1/assets").json()["count"] == sum(summary["assets_by_band"].values())
