@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
-from riskbridge.errors import ConfigError, InputError, RiskbridgeError
+from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
@@ -477,21 +477,6 @@ class App:
 
     def _records(self, expression: Any) -> list[dict[str, Any]]:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
-
-
-def require_passed(report: CheckReport) -> None:
-    """Raise the first failed item of a connection test as the reason not to save.
-
-    Raises:
-        ConfigError: With the item's own code, such as `defender.unknown-app`.
-    """
-    for item in report.items:
-        if not item.is_ok:
-            raise ConfigError(
-                f"The connection test failed at {item.name}: {item.message}",
-                code=item.code,
-                remedy=item.remedy,
-            )
 
 
 def _scope(profile: Profile) -> str:

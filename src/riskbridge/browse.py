@@ -173,7 +173,7 @@ def group_findings(app: App, by: GroupBy, query: str = "", *, limit: int = 50) -
 
 
 def summarise(app: App) -> dict[str, Any]:
-    """The estate in a few numbers: assets, open findings by band, mean and highest TruRisk, assets by band."""
+    """The estate in a few numbers: assets, open findings by band and in CISA KEV, mean and highest TruRisk, assets by band."""
     from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS  # noqa: PLC0415 - loads Ibis
 
     def of_assets() -> ir.Table:
@@ -182,9 +182,9 @@ def summarise(app: App) -> dict[str, Any]:
         return assets.agg(assets=assets.count(), trurisk=assets.trurisk.mean(), worst=assets.trurisk.max(), **bands)
 
     def of_findings() -> ir.Table:
-        findings = _view(app, "findings", {"qds", "state"}).filter(lambda t: t.state == "open")
+        findings = _view(app, "findings", {"qds", "state", "is_kev"}).filter(lambda t: t.state == "open")
         bands = {b.name: findings.qds.between(b.lowest, b.highest).sum() for b in QDS_BANDS}
-        return findings.agg(findings=findings.count(), **bands)
+        return findings.agg(findings=findings.count(), kev=findings.is_kev.sum(), **bands)
 
     (estate,) = app.engine.remembered("summary of assets", of_assets)
     (bands,) = app.engine.remembered("summary of findings", of_findings)
@@ -194,6 +194,7 @@ def summarise(app: App) -> dict[str, Any]:
         "worst": round(estate["worst"] or 0),
         "assets_by_band": {b.name: int(estate[f"band_{b.name}"] or 0) for b in TRURISK_BANDS},
         "open_findings": bands["findings"],
+        "open_kev_findings": int(bands["kev"] or 0),
         "findings_by_band": {b.name: int(bands[b.name] or 0) for b in QDS_BANDS},
     }
 

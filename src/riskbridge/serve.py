@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -121,7 +123,7 @@ def make_server(service: Service, binding: Binding) -> Starlette:
 
 
 def serve(service: Service, binding: Binding, listening: socket.socket) -> None:
-    """Answer until the process is told to stop."""
+    """Answer until SIGINT or SIGTERM; call it in the main thread."""
     config = uvicorn.Config(
         make_server(service, binding),
         log_level="warning",
@@ -132,7 +134,20 @@ def serve(service: Service, binding: Binding, listening: socket.socket) -> None:
         ssl_keyfile=binding.key,
         timeout_graceful_shutdown=3,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # In its own thread uvicorn leaves signals alone; in the main one it would end the process by the signal itself.
+    answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http")
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        answering.start()
+        answering.join()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _is_alive(_: Request) -> Response:

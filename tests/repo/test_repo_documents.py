@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import riskbridge.cli.preview  # noqa: F401 - adds its commands
+import riskbridge.cli.preview
+import riskbridge.cli.serve  # noqa: F401 - as the one above it adds its commands
 from riskbridge.cli.commands import app
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,6 @@ from sse_starlette.sse import EventSourceResponse
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.shapes import ConnectorShape, FilterShape
-from riskbridge.app import require_passed
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, new_connector, new_profile
 from riskbridge.model.run import RunRecord
@@ -89,7 +88,7 @@ def add(service: Service, shape: ConnectorShape) -> Connector:
     """
     connector, profile = make_connector(shape)
     service.app.require_free_name(connector.name)
-    require_passed(service.app.check_connector(connector, client_secret=shape.client_secret))
+    service.app.check_connector(connector, client_secret=shape.client_secret).require_passed()
     return service.app.add_connector(connector, profile, client_secret=shape.client_secret)
 
 

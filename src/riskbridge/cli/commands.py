@@ -424,12 +424,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same tenant")] = 1,
     home: Home = None,
     *,
+    serve: Annotated[
+        bool | None, typer.Option(help="Serve the page afterwards, until Ctrl-C; left out: on a terminal")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the main job: a simulated tenant, a connector, a run, and what it found."""
+    """Show the main job: a simulated tenant, a connector, a run, and what it found, at last in a browser."""
     from riskbridge.cli.demo import run_demo  # noqa: PLC0415
 
-    run_demo(home or _state["home"], devices=devices, seed=seed, as_json=as_json)
+    is_served = not as_json and sys.stdout.isatty() if serve is None else serve
+    run_demo(home or _state["home"], devices=devices, seed=seed, as_json=as_json, is_served=is_served)
 
 
 @app.command()
@@ -453,13 +457,12 @@ def open_app(home: Path | None) -> App:
 
 
 def _require_tested(opened: App, connector: Connector, client_secret: str | None, *, as_json: bool) -> None:
-    from riskbridge.app import require_passed  # noqa: PLC0415
     from riskbridge.cli.render import render_check  # noqa: PLC0415
 
     report = opened.check_connector(connector, client_secret=client_secret)
     if not as_json:
         render_check(report)
-    require_passed(report)
+    report.require_passed()
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

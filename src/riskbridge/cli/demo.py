@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from riskbridge.app import App, require_passed
+from riskbridge.app import App
 from riskbridge.cli.progress import show_progress
 from riskbridge.cli.render import (
     ASSET_COLUMNS,
@@ -20,10 +20,12 @@ from riskbridge.cli.render import (
     render_run,
     say_json,
 )
+from riskbridge.cli.serve import serve_home
 from riskbridge.config import load_settings
 from riskbridge.errors import FatalError
 from riskbridge.model.connector import Connector, new_connector, new_profile
 from riskbridge.model.run import RunRecord
+from riskbridge.serve import Binding
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
@@ -31,8 +33,8 @@ NAME = "demo"
 TOP = 5
 
 
-def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool) -> None:
-    """Start a simulated tenant, connect, import its feeds, run, and show what came of it.
+def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool, is_served: bool) -> None:
+    """Start a simulated tenant, connect, import its feeds, run, and show what came of it; then serve the page until Ctrl-C.
 
     Without a home of the caller's a fresh one is made under the system's temporary folder and named at the end.
     """
@@ -55,6 +57,9 @@ def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool) -> No
             say_json(summary)
         else:
             _show(app, record, settings.home)
+        if is_served:
+            console.print("\n[bold]In a browser[/]")
+            serve_home(app, Binding(port=0))
     if not summary["findings"]:
         raise FatalError("The demo found nothing.", code="demo.empty", remedy="Give it more devices with --devices.")
 
@@ -78,7 +83,7 @@ def _connect(app: App, simulator: RunningSimulator, *, is_quiet: bool) -> Connec
     report = app.check_connector(connector, client_secret=simulator.client_secret)
     if not is_quiet:
         render_check(report)
-    require_passed(report)
+    report.require_passed()
     return app.add_connector(connector, new_profile(connector), client_secret=simulator.client_secret)
 
 

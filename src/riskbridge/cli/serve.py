@@ -10,6 +10,7 @@ import typer
 from riskbridge.cli.commands import Home, app, open_app
 
 if TYPE_CHECKING:
+    from riskbridge.app import App
     from riskbridge.serve import Binding
     from riskbridge.service import Service
 
@@ -26,20 +27,30 @@ def serve(
     behind_proxy: Annotated[bool, typer.Option(help="A proxy on this machine speaks TLS for it")] = False,
 ) -> None:
     """Serve the page and the REST API; runs that were stopped go on. Ctrl-C ends it."""
-    from riskbridge.serve import Binding, check_binding, open_socket  # noqa: PLC0415 - loads the server
+    from riskbridge.serve import Binding  # noqa: PLC0415 - loads the server
+
+    with open_app(home) as opened:
+        serve_home(opened, Binding(host, port, certificate, key, tuple(name or ()), is_behind_proxy=behind_proxy))
+
+
+def serve_home(opened: App, binding: Binding) -> None:
+    """Serve an open home until SIGINT or SIGTERM, and say where.
+
+    Raises:
+        ConfigError: `serve.*`: listening there would be unsafe, or is not possible.
+    """
+    from riskbridge.serve import check_binding, open_socket  # noqa: PLC0415 - loads the server
     from riskbridge.serve import serve as serve_until_stopped  # noqa: PLC0415
     from riskbridge.service import Service  # noqa: PLC0415
 
-    binding = Binding(host, port, certificate, key, tuple(name or ()), is_behind_proxy=behind_proxy)
-    with open_app(home) as opened:
-        service = Service(opened)
-        try:
-            check_binding(binding, service)
-            with open_socket(binding) as listening:
-                say_where(binding, service, listening.getsockname()[1])
-                serve_until_stopped(service, binding, listening)
-        finally:
-            service.close()
+    service = Service(opened)
+    try:
+        check_binding(binding, service)
+        with open_socket(binding) as listening:
+            say_where(binding, service, listening.getsockname()[1])
+            serve_until_stopped(service, binding, listening)
+    finally:
+        service.close()
 
 
 def say_where(binding: Binding, service: Service, port: int) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from riskbridge.errors import RetryableError
+from riskbridge.errors import ConfigError, RetryableError
 
 
 class SnapshotChangedError(RetryableError):
@@ -94,6 +94,18 @@ class CheckReport:
     def is_ok(self) -> bool:
         """Whether everything worked."""
         return all(item.is_ok for item in self.items)
+
+    def require_passed(self) -> None:
+        """Raise the first failed item as the reason not to save.
+
+        Raises:
+            ConfigError: With the item's own code, such as `defender.unknown-app`.
+        """
+        for item in self.items:
+            if not item.is_ok:
+                raise ConfigError(
+                    f"The connection test failed at {item.name}: {item.message}", code=item.code, remedy=item.remedy
+                )
 
 
 class Source(Protocol):

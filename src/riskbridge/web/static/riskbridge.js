@@ -19,7 +19,7 @@
     card.querySelector("[data-run-state]").textContent = run.state;
     const rows = run.phases.map((phase) => {
       const tr = document.createElement("tr");
-      const of = phase.expected_rows ? ` of ${phase.expected_rows.toLocaleString("en")}` : "";
+      const of = phase.rows && phase.expected_rows ? ` of ${phase.expected_rows.toLocaleString("en")}` : "";
       tr.append(
         cell(phase.name),
         cell(phase.state),
