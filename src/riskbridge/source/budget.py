@@ -14,6 +14,8 @@ MINUTE_S, HOUR_S = 60.0, 3600.0
 _SLOWEST_S = 60.0
 _FIRST_PAUSE_S = 1.0
 _EASED = 0.7
+_HELD = "!"
+"""Marks a line of the file that says until when an endpoint asked for patience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +64,58 @@ class CallBudget:
         self._path = path
         self._lock = Lock()
         self._calls: dict[str, deque[float]] = {}
+        self._held: dict[str, float] = {}
         self._pause_s = 0.0
         if path is not None:
             self._load(path)
 
+    def take(self, endpoint: str, now: float) -> float:
+        """Remember a call that is made now and give 0, or give the seconds to wait before asking again.
+
+        Looking and remembering are one step, so that two threads never take the last call both. `now` is in seconds
+        since 1970. That the file cannot be written keeps no call from being made.
+        """
+        with self._lock:
+            wait_s = self._wait_s(endpoint, now)
+            if wait_s <= 0:
+                self._remember(endpoint, now)
+            return wait_s
+
     def wait_s(self, endpoint: str, now: float) -> float:
         """Seconds to wait before a call to the endpoint; `now` in seconds since 1970."""
         with self._lock:
-            limit = self._limits.get(endpoint)
-            calls = self._recent(endpoint, now)
-            pause_s = calls[-1] + self._pause_s - now if self._pause_s and calls else 0.0
-            return max(0.0, pause_s, limit.wait_s(calls, now) if limit is not None else 0.0)
+            return self._wait_s(endpoint, now)
 
     def note(self, endpoint: str, now: float) -> None:
-        """Remember a call; that the file cannot be written keeps no call from being made."""
+        """Remember a call that could not wait."""
         with self._lock:
-            self._recent(endpoint, now).append(now)
-            if self._path is not None:
-                with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
-                    file.write(f"{now:.3f} {endpoint}\n")
+            self._remember(endpoint, now)
+
+    def hold(self, endpoint: str, until: float) -> None:
+        """The API asked for patience with the endpoint until then, seconds since 1970: the next process keeps to it.
+
+        This one waits for it where it met the refusal.
+        """
+        with self._lock:
+            self._write(f"{until:.3f} {_HELD}{endpoint}\n")
+
+    def _wait_s(self, endpoint: str, now: float) -> float:
+        limit = self._limits.get(endpoint)
+        calls = self._recent(endpoint, now)
+        pause_s = calls[-1] + self._pause_s - now if self._pause_s and calls else 0.0
+        # No window is longer than an hour; a longer wait can only come of a clock that was set back.
+        held_s = self._held.get(endpoint, 0.0) - now
+        held_s = held_s if held_s <= HOUR_S else 0.0
+        return max(0.0, pause_s, held_s, limit.wait_s(calls, now) if limit is not None else 0.0)
+
+    def _remember(self, endpoint: str, now: float) -> None:
+        self._recent(endpoint, now).append(now)
+        self._write(f"{now:.3f} {endpoint}\n")
+
+    def _write(self, line: str) -> None:
+        if self._path is not None:
+            with suppress(OSError), self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
 
     def used(self, endpoint: str, now: float) -> int:
         """Calls to the endpoint in the last hour."""
@@ -105,6 +140,9 @@ class CallBudget:
         calls = self._calls.setdefault(endpoint, deque())
         while calls and calls[0] <= now - HOUR_S:
             calls.popleft()
+        if calls and calls[-1] > now:
+            # The clock was set back: what seems yet to come was at the latest now, so no window is waited out twice.
+            calls = self._calls[endpoint] = deque(min(at, now) for at in calls)
         return calls
 
     def _load(self, path: Path) -> None:
@@ -114,7 +152,10 @@ class CallBudget:
             newest = found[-1][0] if found else 0.0
             kept = [(at, endpoint) for at, endpoint in found if at > newest - HOUR_S]
             for at, endpoint in kept:
-                self._calls.setdefault(endpoint, deque()).append(at)
+                if endpoint.startswith(_HELD):
+                    self._held[endpoint.removeprefix(_HELD)] = at
+                else:
+                    self._calls.setdefault(endpoint, deque()).append(at)
             if len(kept) < len(lines):
                 fresh = path.with_suffix(".partial")
                 fresh.write_text("".join(f"{at:.3f} {endpoint}\n" for at, endpoint in kept), encoding="utf-8")

@@ -5,6 +5,8 @@ One request, one answer: what a status means, and whether to ask again, is decid
 
 from __future__ import annotations
 
+import re
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,8 +122,8 @@ class HttpClient:
         """The answer, whatever its status.
 
         Raises:
-            RetryableError: `http.unreachable`, `http.timeout`, `http.cut-off`.
-            ConfigError: `http.untrusted-certificate`, `http.bad-url`, `http.bad-proxy`.
+            RetryableError: `http.unreachable`, `http.unknown-host`, `http.timeout`, `http.cut-off`.
+            ConfigError: `http.untrusted-certificate`, `http.bad-url`, `http.bad-proxy`, `http.proxy-refused`.
             FatalError: `http.too-large`, `http.bad-encoding`.
         """
         try:
@@ -157,7 +159,7 @@ def host_of(url: str) -> str:
 def _as_ours(url: str, error: Exception, largest_bytes: int) -> RiskbridgeError:
     """The one seam between httpx and the rest: each of its failures as one of ours; the unknown is raised again."""
     host = host_of(url)
-    if _is_untrusted(error):
+    if _is_caused_by(error, ssl.SSLCertVerificationError):
         return ConfigError(
             f"The certificate of {host} is not trusted ({_cause(error)}).",
             code="http.untrusted-certificate",
@@ -183,13 +185,19 @@ def _as_ours(url: str, error: Exception, largest_bytes: int) -> RiskbridgeError:
             return ConfigError(f"'{url}' is no web address.", code="http.bad-url", remedy="Give https://host/path.")
         case httpx.ProxyError():
             return _proxy_failure(host, error)
+        case httpx.ConnectTimeout() | httpx.ConnectError():
+            return _unreachable(host, error)
         case httpx.TimeoutException():
             return _retryable("http.timeout", f"{host} did not answer in time ({type(error).__name__}).")
-        case httpx.ConnectError():
-            return _retryable("http.unreachable", f"{host} cannot be reached ({_cause(error)}).")
         case httpx.HTTPError() | httpx.StreamError():
             return _retryable("http.cut-off", f"The connection to {host} broke ({_cause(error)}).")
     raise error
+
+
+def _unreachable(host: str, error: Exception) -> RetryableError:
+    if _is_caused_by(error, socket.gaierror):
+        return _retryable("http.unknown-host", f"The name of {host} is not known here ({_cause(error)}).")
+    return _retryable("http.unreachable", f"{host} cannot be reached ({_cause(error)}).")
 
 
 def _retryable(code: str, message: str) -> RetryableError:
@@ -208,12 +216,18 @@ def _proxy_failure(host: str, error: httpx.ProxyError) -> RiskbridgeError:
             code="http.bad-proxy",
             remedy="Give the proxy as http://user:password@host:port.",
         )
+    if re.match(r"4\d\d\b", text):
+        return ConfigError(
+            f"The proxy refuses to lead to {host} ({text}).",
+            code="http.proxy-refused",
+            remedy="Have the proxy's rules allow the host, or name another proxy on the connector (--proxy).",
+        )
     return _retryable("http.unreachable", f"The proxy does not lead to {host} ({text}).")
 
 
-def _is_untrusted(error: BaseException | None) -> bool:
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if isinstance(error, kind):
             return True
         # httpx wraps what httpcore wraps; the chain is the only place where the kind survives.
         error = error.__cause__ or error.__context__

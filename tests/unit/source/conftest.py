@@ -104,14 +104,15 @@ def _handler(scripted: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                 return
             self._send(reply)
 
-        do_POST = do_GET  # noqa: N815 - http.server wants the name
+        do_POST = do_HEAD = do_CONNECT = do_GET  # noqa: N815 - http.server wants the names
 
         def _send(self, reply: Reply) -> None:
             self.send_response_only(reply.status)
             for name, value in ({"Content-Length": str(len(reply.body))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.body[: reply.cut_at])
+            if self.command != "HEAD":
+                self.wfile.write(reply.body[: reply.cut_at])
             if reply.cut_at is not None:
                 self.close_connection = True
 

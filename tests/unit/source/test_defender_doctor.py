@@ -56,9 +56,16 @@ def test_a_working_connection_passes_with_one_row_a_stream(
     assert report.is_ok
     assert report.roles == ROLES
     names = ["token", "roles", "machines", "machinesVulnerabilities", "vulnerabilities"]
-    names += ["softwareVulnerabilitiesByMachine", "softwareInventoryByMachine", "clock"]
+    names += [
+        "softwareVulnerabilitiesByMachine",
+        "softwareVulnerabilitiesExport",
+        "softwareVulnerabilityChangesByMachine",
+    ]
+    names += ["softwareInventoryByMachine", "clock"]
     assert [item.name for item in report.items] == names
-    assert all(path.endswith("?$top=1") for path in server.paths)
+    asked = [path.partition("?")[2] for path in server.paths]
+    changes = "pageSize=1&sinceTime=2026-11-20T11:00:00Z"
+    assert asked == ["$top=1"] * 3 + ["pageSize=1", "sasValidHours=1", changes, "pageSize=1"]
 
 
 def test_a_refused_login_ends_the_list(server: Any, check: Callable[..., CheckReport]) -> None:
@@ -105,7 +112,7 @@ def test_a_busy_api_is_a_working_one_and_nothing_waits(
 ) -> None:
     server.route = lambda _: reply(429, headers={"Retry-After": "30"})
     assert check().is_ok
-    assert (clock.waits, len(server.seen)) == ([], 5)
+    assert (clock.waits, len(server.seen)) == ([], 7)
 
 
 def test_an_empty_tenant_passes(server: Any, reply: Any, make_page: Any, check: Callable[..., CheckReport]) -> None:
@@ -172,3 +179,22 @@ def test_the_end_of_a_secret_is_told_ahead(
     server.route = lambda _: reply(body=make_page([]))
     report = check(secret_expires_on=clock.now().date() + timedelta(days=days))
     assert said in next(i for i in report.items if i.name == "secret").message
+
+
+def test_an_authority_nobody_trusts_is_named(
+    tls_server: Any, reply: Any, make_settings: Callable[..., Any], check: Callable[..., CheckReport]
+) -> None:
+    tls_server.replies = [reply(headers={"Date": "Fri, 20 Nov 2026 09:00:00 GMT"})]
+    refused = ConfigError("Not trusted.", code="http.untrusted-certificate", remedy="Trust it.")
+    item, clock_item = check(Issued(error=refused), login_url=tls_server.url).items
+    assert "It was issued by trustme" in item.message
+    assert "--ca-bundle" in item.remedy
+    assert (clock_item.code, "180 minutes ahead of" in clock_item.message) == ("defender.clock-skew", True)
+    assert [(s.method, s.path, s.headers.get("authorization")) for s in tls_server.seen] == [("HEAD", "/", None)]
+
+
+def test_a_host_that_shows_nothing_leaves_the_failure_as_it_is(check: Callable[..., CheckReport]) -> None:
+    refused = ConfigError("Past its time.", code="defender.stale-assertion", remedy="Set the clock.")
+    assert told(check(Issued(error=refused), login_url="https://127.0.0.1:9")) == [
+        ("token", "defender.stale-assertion")
+    ]

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 
-from riskbridge.errors import RiskbridgeError
+from riskbridge.errors import RetryableError, RiskbridgeError
 from riskbridge.source.budget import CallBudget, Limit
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.quotas import QUOTAS, endpoint_of
 from riskbridge.source.defender.token import TokenProvider
+from riskbridge.source.retry import RetryPolicy, ThrottledError
 
 FIVE = {"files": Limit(5, 20)}
 
@@ -169,3 +171,93 @@ def test_a_machine_without_an_identity_is_told_so(
         TokenProvider(make_settings(client_secret="", managed_identity="system"), client).token()
     assert refused.value.code == "defender.no-managed-identity"
     assert "certificate" in refused.value.remedy
+
+
+@pytest.mark.parametrize("variable", ["AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"])
+@pytest.mark.parametrize("host", ["http://identity.example.test/msi", "http://10.0.0.7", "http://8.8.8.8", "nonsense"])
+def test_the_machines_secret_goes_to_no_other_machine(
+    variable: str, host: str, make_settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, host)
+    monkeypatch.setenv("IDENTITY_HEADER", "app-word")
+    with pytest.raises(RiskbridgeError) as refused:
+        TokenProvider(make_settings(client_secret="", managed_identity="system"), client).token()
+    assert refused.value.code == "defender.foreign-identity-service"
+    assert variable in refused.value.message
+
+
+def test_an_identity_service_that_breaks_off_or_is_busy_is_asked_again(
+    server: Any, reply: Any, make_settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", server.url)
+    server.replies = [reply(cut_at=3, body=b"half an answer"), reply(429, b"", headers={"Retry-After": "17"})]
+    told = []
+    for _ in range(2):
+        with pytest.raises(RetryableError) as refused:
+            TokenProvider(make_settings(client_secret="", managed_identity="system"), client).token()
+        told.append((refused.value.code, getattr(refused.value, "wait_s", None)))
+    assert told == [("http.cut-off", None), ("defender.login-throttled", 17.0)]
+
+
+@pytest.mark.parametrize(
+    ("life", "headers"),
+    [
+        pytest.param({"expires_in": "3600", "expires_on": "1"}, {}, id="by the service's count"),
+        pytest.param({"expires_on": "1000003600"}, {"Date": "Sun, 09 Sep 2001 01:46:40 GMT"}, id="by its own clock"),
+    ],
+)
+def test_a_tokens_life_does_not_hang_on_this_machines_clock(
+    life: dict[str, str], headers: dict[str, str], server: Any, reply: Any, make_settings: Any, client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", server.url)
+    server.replies = [reply(body=json.dumps({"access_token": "t1", **life}).encode(), headers=headers)]
+    provider = TokenProvider(make_settings(client_secret="", managed_identity="system"), client)
+    assert [provider.token(), provider.token()] == ["t1", "t1"]
+
+
+def test_the_last_call_of_a_window_is_taken_once() -> None:
+    budget = CallBudget({"files": Limit(5, 20)})
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(pool.map(lambda _: budget.take("files", 1000.0), range(40)))
+    assert sorted(waits) == [0.0] * 5 + [60.0] * 35
+
+
+def test_patience_that_was_asked_for_is_kept_by_the_next_process(tmp_path: Path) -> None:
+    CallBudget({}, tmp_path / "calls").hold("machines", 1030.0)
+    budget = CallBudget({}, tmp_path / "calls")
+    assert [budget.wait_s("machines", now) for now in (1000.0, 1031.0)] == [30.0, 0.0]
+    assert budget.wait_s("vulnerabilities", 1000.0) == 0
+
+
+def test_a_clock_that_was_set_back_blocks_for_no_longer_than_a_window(tmp_path: Path) -> None:
+    budget = CallBudget({"files": Limit(2, 20)}, tmp_path / "calls")
+    for _ in range(2):
+        budget.note("files", 1_000_000.0)
+    budget.hold("files", 1_000_030.0)
+    assert [
+        CallBudget({"files": Limit(2, 20)}, tmp_path / "calls").wait_s("files", 500.0),
+        budget.wait_s("files", 500.0),
+    ] == [60.0, 60.0]
+
+
+def test_a_refusal_is_waited_out_by_the_next_command_too(
+    make_settings: Any, client: Any, tokens: Any, server: Any, reply: Any, clock: Any, tmp_path: Path
+) -> None:
+    settings = make_settings(budget_file=tmp_path / "calls")
+    server.replies = [reply(429, b"", headers={"Retry-After": "40"}), reply(body=b"{}")]
+    url = f"{server.url}/api/machines"
+    with pytest.raises(ThrottledError):
+        DefenderApi(settings, client, tokens, RetryPolicy(), clock).get_once(url)
+    later = DefenderApi(settings, client, tokens, RetryPolicy(), clock)
+    later.get(url, lambda answer: answer.body, Event())
+    assert clock.waits == [40.0]
+
+
+def test_the_call_that_repeats_a_refused_token_waits_for_its_turn(
+    make_settings: Any, client: Any, tokens: Any, server: Any, reply: Any, clock: Any
+) -> None:
+    api = DefenderApi(make_settings(calls_per_minute=1), client, tokens, RetryPolicy(), clock)
+    server.replies = [reply(401, b""), reply(body=b"{}")]
+    api.get(f"{server.url}/api/machines", lambda answer: answer.body, Event())
+    assert (api.traffic.calls, clock.waits) == (2, [60.0])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from riskbridge import __version__
-from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
 from riskbridge.source.http import HttpClient, HttpSettings
 
 
@@ -160,3 +160,20 @@ def test_the_answers_date_is_read_as_utc(server: Any, client: HttpClient, reply:
     first, second = (client.send("GET", server.url).dated_at for _ in range(2))
     assert first is not None
     assert (first.isoformat(), second) == ("2026-11-20T12:00:00+00:00", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "http.proxy-refused"), (407, "http.bad-proxy"), (502, "http.unreachable")]
+)
+def test_what_a_proxy_says_is_told_apart(server: Any, reply: Any, status: int, code: str) -> None:
+    server.replies = [reply(status)]
+    with HttpClient(HttpSettings(proxy=server.url)) as client, pytest.raises(RiskbridgeError) as caught:
+        client.send("GET", "https://api.example.test/api/machines")
+    assert caught.value.code == code
+    assert "api.example.test" in caught.value.message
+
+
+def test_a_name_that_nobody_knows_is_told_as_such(client: HttpClient) -> None:
+    with pytest.raises(RetryableError) as caught:
+        client.send("GET", "https://no-such-host.invalid/")
+    assert caught.value.code == "http.unknown-host"

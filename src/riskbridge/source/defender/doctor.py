@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from riskbridge.model.source_model import (
     SOFTWARE_INVENTORY,
     VULNERABILITIES,
     VULNERABILITIES_BY_MACHINE,
+    VULNERABILITIES_EXPORT,
+    VULNERABILITY_CHANGES,
     SourceModel,
 )
 from riskbridge.source.defender.api import DefenderApi, Tokens
@@ -23,6 +26,7 @@ from riskbridge.source.defender.links import PATHS
 from riskbridge.source.defender.settings import DefenderSettings
 from riskbridge.source.defender.token import token_claims
 from riskbridge.source.http import Answer, host_of
+from riskbridge.source.presented import look_at
 from riskbridge.source.protocol import CheckItem, CheckReport
 from riskbridge.source.retry import Clock, ThrottledError
 
@@ -34,9 +38,11 @@ LARGEST_SKEW = timedelta(minutes=5)
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 WITHOUT = {
     VULNERABILITIES_BY_MACHINE.stream: "findings are read page by page",
+    VULNERABILITIES_EXPORT.stream: "findings cannot be fetched as files",
+    VULNERABILITY_CHANGES.stream: "each run reads everything, not what changed since the last",
     SOFTWARE_INVENTORY.stream: "software without findings stays unknown; it needs the role Software.Read.All",
 }
-OPTIONAL = (VULNERABILITIES_BY_MACHINE, SOFTWARE_INVENTORY)
+OPTIONAL = (VULNERABILITIES_BY_MACHINE, VULNERABILITIES_EXPORT, VULNERABILITY_CHANGES, SOFTWARE_INVENTORY)
 """Streams that a run can do without, and `WITHOUT` what then."""
 NEEDED = (MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES)
 """Streams without which nothing can be read."""
@@ -52,7 +58,7 @@ def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderAp
         items = _check_certificate(settings, clock)
         token = tokens.token()
     except RiskbridgeError as error:
-        return CheckReport((_failed("token", error, settings),))
+        return CheckReport(_explain_login(error, settings, clock))
     claims, roles = token_claims(token), token_roles(token)
     items += [*_check_secret(settings, clock)]
     items += [
@@ -61,9 +67,30 @@ def check_connection(settings: DefenderSettings, tokens: Tokens, api: DefenderAp
     ]
     answers: list[Answer] = []
     items += [_probe(model, settings, api, answers) for model in NEEDED]
-    items += [_probe_optional(model, settings, api) for model in OPTIONAL]
+    items += [_probe_optional(model, settings, api, clock) for model in OPTIONAL]
     items += [_check_clock(answer, settings, clock) for answer in answers[:1]]
     return CheckReport(tuple(items), roles)
+
+
+def _explain_login(error: RiskbridgeError, settings: DefenderSettings, clock: Clock) -> tuple[CheckItem, ...]:
+    """The failed login, with what the login host shows of itself: who issued its certificate, and what time it has."""
+    item = _failed("token", error, settings)
+    if error.code not in ("http.untrusted-certificate", "defender.stale-assertion"):
+        return (item,)
+    shown = look_at(settings.login_url, settings.proxy)
+    if shown is None:
+        return (item,)
+    now, items = clock.now(), []
+    if error.code == "http.untrusted-certificate":
+        told = f"{item.message} It was issued by {shown.issuer}."
+        if not shown.not_before <= now <= shown.not_after:
+            told += f" It holds from {shown.not_before:%Y-%m-%d} to {shown.not_after:%Y-%m-%d}."
+        remedy = f"If {shown.issuer} is your organisation's own TLS inspection or authority, name its PEM file as the "
+        remedy += "connector's CA bundle (--ca-bundle); if not, do not go on: somebody else may be answering."
+        item = replace(item, message=told, remedy=remedy)
+    if shown.dated_at is not None and abs(now - shown.dated_at) > LARGEST_SKEW:
+        items.append(_skewed(now - shown.dated_at, host_of(settings.login_url)))
+    return (item, *items)
 
 
 def token_roles(token: str) -> tuple[str, ...]:
@@ -148,11 +175,21 @@ def _probe(model: SourceModel, settings: DefenderSettings, api: DefenderApi, ans
     return CheckItem(model.stream, is_ok=True, message=f"{path} answers.")
 
 
-def _probe_optional(model: SourceModel, settings: DefenderSettings, api: DefenderApi) -> CheckItem:
+def _lightest(model: SourceModel, clock: Clock) -> str:
+    """The options of the lightest call of a stream: one row, one hour of changes, an address that lives an hour."""
+    if model is VULNERABILITIES_EXPORT:
+        return "?sasValidHours=1"
+    if model is VULNERABILITY_CHANGES:
+        since = clock.now() - timedelta(hours=1)
+        return f"?pageSize=1&sinceTime={since:%Y-%m-%dT%H:%M:%SZ}"
+    return "?pageSize=1"
+
+
+def _probe_optional(model: SourceModel, settings: DefenderSettings, api: DefenderApi, clock: Clock) -> CheckItem:
     """Whether a stream is offered that a run can do without; that it is not is told, and fails nothing."""
     path = PATHS[model.stream]
     try:
-        api.get_once(f"{settings.api_url}{path}?$top=1")
+        api.get_once(f"{settings.api_url}{path}{_lightest(model, clock)}")
     except ThrottledError:
         return CheckItem(model.stream, is_ok=True, message=f"{path} answers; it is busy just now.")
     except RiskbridgeError as error:
@@ -168,6 +205,10 @@ def _check_clock(answer: Answer, settings: DefenderSettings, clock: Clock) -> Ch
     skew = clock.now() - answer.dated_at
     if abs(skew) <= LARGEST_SKEW:
         return CheckItem("clock", is_ok=True, message=f"This machine's clock agrees with that of {host}.")
+    return _skewed(skew, host)
+
+
+def _skewed(skew: timedelta, host: str) -> CheckItem:
     minutes, direction = abs(skew).total_seconds() / 60, "ahead of" if skew > timedelta(0) else "behind"
     return CheckItem(
         "clock",
@@ -181,6 +222,6 @@ def _check_clock(answer: Answer, settings: DefenderSettings, clock: Clock) -> Ch
 def _failed(name: str, error: RiskbridgeError, settings: DefenderSettings) -> CheckItem:
     remedy = error.remedy
     variable = next((v for v in _PROXY_VARIABLES if os.environ.get(v)), None)
-    if error.code in ("http.unreachable", "http.timeout") and settings.proxy is None and variable:
+    if error.code in ("http.unreachable", "http.unknown-host", "http.timeout") and settings.proxy is None and variable:
         remedy = f"{remedy} {variable} is set but not read: name the proxy on the connector (--proxy)."
     return CheckItem(name, is_ok=False, message=error.message, remedy=remedy, code=error.code)
