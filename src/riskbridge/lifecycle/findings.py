@@ -8,9 +8,11 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
+from riskbridge.model.reasons import REMEDIATED
 from riskbridge.model.target import EVENT, FINDING
 
 _AT = "timestamp('UTC', 6)"
+_VERDICT_AT = 13
 ROLLED_UP = tuple(
     n
     for n in FINDING.names
@@ -24,8 +26,9 @@ VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "pro
 def roll_up(detections: ir.Table) -> ir.Table:
     """One row a finding from the current detections behind it.
 
-    The open detection with the smallest id, else the closed one with the smallest id, speaks for title, product, KB and
-    closing reason. A finding is open while any detection is.
+    The open detection with the smallest id, else the closed one with the smallest id, speaks for title, product and KB. A
+    finding is open while any detection is; what closed last says why it is fixed, and of several at one time one that is
+    no repair.
 
     Args:
         detections: Current rows of DETECTION, all those of the findings concerned, with `severity` (1 to 5) added.
@@ -43,6 +46,7 @@ def roll_up(detections: ir.Table) -> ir.Table:
         confirmed=(is_open & detections.last_found_at.isnull()).sum(),
         last_found=detections.last_found_at.max(),
         closed=detections.closed_at.max(),
+        verdict=_verdict(detections).max(),
         worst_open=detections.severity.max(where=is_open),
         worst_any=detections.severity.max(),
         worst_word_open=detections.finding_severity.argmax(detections.severity, where=is_open),
@@ -71,8 +75,16 @@ def roll_up(detections: ir.Table) -> ir.Table:
         first_run=rows.first,
         last_found_at=ibis.ifelse(rows.confirmed > 0, ibis.null(_AT), rows.last_found),
         fixed_at=ibis.ifelse(is_fixed, rows.closed, ibis.null(_AT)),
-        fix_reason=ibis.ifelse(is_fixed, rows.close_reason, ibis.null("string")),
+        fix_reason=ibis.ifelse(is_fixed, rows.verdict.substr(_VERDICT_AT), ibis.null("string")),
     ).select(*ROLLED_UP)
+
+
+def _verdict(rows: ir.Table) -> ir.StringValue:
+    """A text that is greatest for the reason that stands: seconds of the closing, then what is no repair."""
+    is_repair = rows.close_reason.isin([r.value for r in REMEDIATED])
+    seconds = rows.closed_at.epoch_seconds().cast("string").lpad(_VERDICT_AT - 1, "0")
+    verdict: ir.StringValue = seconds + ibis.ifelse(is_repair, "0", "1") + rows.close_reason
+    return verdict
 
 
 def lift(detections: ir.Table) -> ir.Table:
@@ -149,7 +161,7 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
 
     Args:
         followed: What `follow` gave.
-        closings: Closed detections of this run with `finding_id` and `evidence`; None when there are none.
+        closings: Closed detections of this run with `finding_id`, `close_reason`, `evidence`; None when there are none.
         run: The run's number.
         observed_at: The run's time, UTC.
 
@@ -168,8 +180,9 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
     )
     rows = rows.mutate(detail=detail)
     if closings is not None:
-        evidence = closings.group_by(closed_finding="finding_id").agg(evidence=closings.evidence.min())
-        rows = rows.left_join(evidence, [("finding_id", "closed_finding")])
+        told = closings.select("evidence", closed_finding="finding_id", closed_by="close_reason")
+        evidence = told.group_by("closed_finding", "closed_by").agg(evidence=told.evidence.min())
+        rows = rows.left_join(evidence, [("finding_id", "closed_finding"), ("fix_reason", "closed_by")])
         rows = rows.mutate(detail=ibis.ifelse(rows.change == "fixed", rows.evidence, rows.detail))
     return rows.select(
         event_id=hash_id(str(run), rows.change, rows.finding_id),

@@ -13,8 +13,9 @@ from riskbridge.enrich.facts import combine
 from riskbridge.forms import hash_id
 from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
-from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions
+from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions, missing
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.target import (
@@ -69,6 +70,9 @@ class Reconciliation:
         changes: What is to be published.
         counts: Numbers for the run's record.
         said_fixed: `detection_id` of what the source itself called fixed; None where its stream does not say.
+        inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
+        has_device_filter: Not all devices were asked for.
+        has_finding_filter: Not all findings were asked for.
     """
 
     engine: DuckDBEngine
@@ -80,6 +84,9 @@ class Reconciliation:
     changes: Changes = field(default_factory=Changes)
     counts: dict[str, int] = field(default_factory=dict)
     said_fixed: ir.Table | None = None
+    inventory: ir.Table | None = None
+    has_device_filter: bool = False
+    has_finding_filter: bool = False
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
     _devices: ir.Table | None = None
@@ -147,6 +154,7 @@ class Reconciliation:
         self.changes.versions[SOFTWARE.name] = found.versions
         self.changes.withdrawn[SOFTWARE.name] = found.gone
         self.counts["software"] = found.number
+        self.inventory = found.now if is_complete else None
 
     def stored_sightings(self) -> ir.Table:
         """What is stored as open, as the sightings of a reading that found the same."""
@@ -190,7 +198,7 @@ class Reconciliation:
             unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
         return unseen
 
-    def diff(self, seen: ir.Table, *, may_close: bool) -> ir.Table:
+    def diff(self, seen: ir.Table, *, may_close: bool, catalogue: ir.Table | None = None) -> ir.Table:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
         engine = self.engine
         current = self._current_detections()
@@ -202,7 +210,8 @@ class Reconciliation:
             seen = engine.materialise(seen, "seen")
             parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
             if may_close:
-                parts.append(diff_closed(seen, current, _known(self._devices), self.sighting, self.said_fixed))
+                gone = self._explained(seen, current, catalogue)
+                parts += [] if gone is None else [diff_closed(gone, self.sighting)]
             else:
                 parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=none))
             together = ibis.union(*(part.select(*columns) for part in parts))
@@ -211,6 +220,27 @@ class Reconciliation:
         for kind, number in self._tally(versions):
             self.counts[f"detections_{kind}"] = number
         return versions
+
+    def _explained(self, seen: ir.Table, current: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
+        """Missing detections with reason and evidence; None when nothing is missing, which then costs no more."""
+        engine = self.engine
+        gone = engine.materialise(missing(seen, current, self.sighting), "missing")
+        if engine.scalar(gone.count()) == 0:
+            return None
+        told = [t.select("cve_id", "description") for t in (self.warehouse.table(CVE), catalogue) if t is not None]
+        withdrawn = find_withdrawn(gone, seen, current, ibis.union(*told) if len(told) > 1 else told[0])
+        there = None if self.inventory is None else self.inventory.semi_join(gone, "source_asset_id")
+        facts = ReadFacts(
+            seen=engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside"),
+            devices=_known(self._devices),
+            links=_known(self._links),
+            software=there if there is None else engine.materialise(there, "installed"),
+            withdrawn=engine.materialise(withdrawn, "withdrawn"),
+            said_fixed=self.said_fixed,
+            has_device_filter=self.has_device_filter,
+            has_finding_filter=self.has_finding_filter,
+        )
+        return engine.materialise(explain_closings(gone, facts), "explained")
 
     def _moved(self, current: ir.Table, columns: tuple[str, ...]) -> ir.Table:
         links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")

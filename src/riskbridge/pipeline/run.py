@@ -121,6 +121,8 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
         ),
         parts.score_settings,
+        has_device_filter=plan.device_filter is not None,
+        has_finding_filter=plan.finding_filter is not None,
     )
     earlier = _earlier(plan, parts)
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
@@ -145,7 +147,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     catalogue = reading.read_catalogue(earlier.catalogue_since)
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     may_close = _may_close(plan, parts, work, report, reading.doubts)
-    versions = work.diff(seen, may_close=may_close)
+    versions = work.diff(seen, may_close=may_close, catalogue=catalogue)
     progress.end(Phase.LIFECYCLE)
     progress.begin(Phase.SCORE, expected_rows=None)
     work.enrich(catalogue, parts.feeds, is_catalogue_whole=earlier.catalogue_at is None)
