@@ -288,6 +288,7 @@ class App:
             is_drop_accepted=is_drop_accepted,
             strategy=Strategy(profile.strategy),
             has_software=profile.has_software,
+            largest_drop=self.settings.largest_drop_percent / 100,
         )
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
@@ -428,9 +429,8 @@ class App:
             counted[f"{name}s"] = int(found[0]) if found else 0
         found = self.engine.execute("SELECT count(*) FROM event").fetchone()
         counted["events"] = int(found[0]) if found else 0
-        found = self.engine.execute(
-            'SELECT count(*) FROM run_reject WHERE "run" = (SELECT max("run") FROM "run")'
-        ).fetchone()
+        newest = self.warehouse.last_read()
+        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()  # noqa: S608
         counted["rejects"] = int(found[0]) if found else 0
         return counted
 
@@ -439,7 +439,7 @@ class App:
         from riskbridge.model.target import RUN_REJECT  # noqa: PLC0415
 
         rows = self.warehouse.table(RUN_REJECT)
-        newest = rows.filter(rows.run == self.warehouse.last_run())
+        newest = rows.filter(rows.run == self.warehouse.last_read())
         return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
     def _finding_tables(self) -> FindingTables:

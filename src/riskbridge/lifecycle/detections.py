@@ -126,15 +126,18 @@ def first_versions(seen: ir.Table, sighting: Sighting) -> ir.Table:
     ).select(*COLUMNS, "change")
 
 
-def diff_missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
-    """New versions of open detections that a run which may not close did not see: their last sighting is written down.
+def diff_missing(gone: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of missing detections that a run may not close: their last sighting is written down.
+
+    Args:
+        gone: What `missing` gave.
+        sighting: When the run looked.
 
     Returns:
         The columns of DETECTION but validity, and `change` (`unseen`); only rows that had no last sighting yet.
     """
-    missing = _missing(seen, current)
-    missing = missing.filter(missing.last_found_at.isnull())
-    return missing.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
+    fresh = gone.filter(gone.last_found_at.isnull())
+    return fresh.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
 
 
 def missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
@@ -145,11 +148,15 @@ def missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
         current: The connector's current rows of DETECTION.
         sighting: When the run looked.
     """
-    gone = _missing(seen, current)
+    return in_scope(current.filter(current.state == "open").anti_join(seen, "detection_id"), sighting)
+
+
+def in_scope(rows: ir.Table, sighting: Sighting) -> ir.Table:
+    """Those of the open detections that were last seen in this run's scope; all of them where the scope is new."""
     if sighting.in_scope_since is None:
-        return gone
+        return rows
     since = ibis.literal(sighting.in_scope_since, "timestamp('UTC', 6)")
-    return gone.filter(gone.last_found_at.isnull() | (gone.last_found_at >= since))
+    return rows.filter(rows.last_found_at.isnull() | (rows.last_found_at >= since))
 
 
 def diff_closed(explained: ir.Table, sighting: Sighting) -> ir.Table:
@@ -168,11 +175,6 @@ def diff_closed(explained: ir.Table, sighting: Sighting) -> ir.Table:
         closed_at=ibis.literal(sighting.observed_at, "timestamp('UTC', 6)"),
         change=ibis.literal("closed"),
     ).select(*COLUMNS, "change", "evidence")
-
-
-def _missing(seen: ir.Table, current: ir.Table) -> ir.Table:
-    is_open = current.filter(current.state == "open")
-    return is_open.anti_join(seen, "detection_id")
 
 
 def _previous(sighting: Sighting) -> ir.TimestampValue:

@@ -27,3 +27,20 @@ REMEDIATED = (
     CloseReason.SOURCE_SAID_FIXED,
 )
 """Reasons that stop the clock: the device was repaired. After the others nobody knows that it was."""
+
+
+class HoldCause(StrEnum):
+    """Why closings are held back."""
+
+    INCOMPLETE = "incomplete"
+    SCOPE = "scope"
+    DROP = "drop"
+
+
+class HoldState(StrEnum):
+    """Where held closings stand: with a person, decided by one, or settled by what later runs saw."""
+
+    HELD = "held"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SETTLED = "settled"

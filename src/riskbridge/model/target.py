@@ -332,6 +332,43 @@ FINDING = Table(
     key=("finding_id",),
 )
 
+HOLD = Table(
+    "hold",
+    "Closings that one run held back for a person to judge.",
+    (
+        Column("hold_id", "string", nullable=False),
+        Column("run", "int64", nullable=False, description="Run that held them back"),
+        Column("held_at", AT, nullable=False, description="Its time, UTC"),
+        Column("connector_id", "string", nullable=False),
+        Column("connector_name", "string", nullable=False),
+        Column("cause", "string", nullable=False, description="incomplete, scope or drop"),
+        Column("message", "string", nullable=False, description="What spoke against closing, in words"),
+        Column("detections", "int64", nullable=False, description="Detections that would have closed"),
+        Column("findings", "int64", nullable=False, description="Findings they belong to"),
+        Column("assets", "int64", nullable=False, description="Assets they are on"),
+        Column("state", "string", nullable=False, description="held, approved, rejected, or settled by later runs"),
+        Column("decided_at", AT, description="When a person or a run decided, UTC"),
+        Column("decided_by", "string", description="The person, or `run N`"),
+        Column("why", "string", description="What they said, or what the run saw"),
+        *_VALIDITY,
+    ),
+    key=("hold_id",),
+)
+
+HELD = Table(
+    "held",
+    "A detection whose closing is held back, with the reason it would have. Never updated, never deleted.",
+    (
+        Column("hold_id", "string", nullable=False),
+        Column("detection_id", "string", nullable=False),
+        Column("finding_id", "string", nullable=False),
+        Column("asset_id", "string", nullable=False),
+        Column("close_reason", "string", nullable=False),
+        Column("evidence", "string", nullable=False),
+    ),
+    key=("detection_id",),
+)
+
 EVENT = Table(
     "event",
     "A change of a finding or asset: what, when, in which run, from what evidence. Never updated, never deleted.",
@@ -425,6 +462,8 @@ WAREHOUSE = (
     DETECTION_DETAIL,
     SOFTWARE,
     FINDING,
+    HOLD,
+    HELD,
     EVENT,
     CVE,
     CVE_SCORE,

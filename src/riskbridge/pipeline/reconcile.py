@@ -15,12 +15,21 @@ from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
-from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions, missing
+from riskbridge.lifecycle.detections import (
+    Sighting,
+    diff_closed,
+    diff_missing,
+    diff_seen,
+    first_versions,
+    in_scope,
+    missing,
+)
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
+    ASSET_SCORE,
     CVE,
     CVE_DRAFT,
     DETECTION,
@@ -70,6 +79,8 @@ class Reconciliation:
         changes: What is to be published.
         counts: Numbers for the run's record.
         said_fixed: `detection_id` of what the source itself called fixed; None where its stream does not say.
+        devices: Devices that this run read, as SOURCE_ASSET rows; None before `identify`.
+        explained: Missing detections with the reason and evidence they would close with; None when nothing is missing.
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
@@ -87,15 +98,17 @@ class Reconciliation:
     inventory: ir.Table | None = None
     has_device_filter: bool = False
     has_finding_filter: bool = False
+    explained: ir.Table | None = None
+    devices: ir.Table | None = None
+    _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
-    _devices: ir.Table | None = None
 
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
         rows = devices.records
-        self._devices = rows
+        self.devices = rows
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
@@ -127,6 +140,12 @@ class Reconciliation:
         self.counts["devices"] = engine.scalar(rows.count())
         self.counts["assets"] = engine.scalar(self._assets.count())
 
+    def begin_by_hand(self) -> None:
+        """Take assets and CVEs as they are stored, for a change that a person makes without reading a source."""
+        scores = [n for n in ASSET_SCORE.names if n != "asset_id"]
+        self._assets = self.engine.materialise(self.warehouse.current(ASSET).drop(*scores), "assets")
+        self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
+
     def begin_sightings(
         self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
     ) -> SightingsBuilder:
@@ -139,7 +158,7 @@ class Reconciliation:
         """
         links = _known(self._links)
         if is_scoped:
-            links = self.engine.materialise(links.semi_join(_known(self._devices), "source_asset_id"), "scope")
+            links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
         return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
@@ -179,9 +198,10 @@ class Reconciliation:
         return keyed.records
 
     def open_detections(self) -> int:
-        """How many detections of the connector are stored as open."""
+        """How many detections of the connector are stored as open and within this run's scope."""
         current = self._current_detections()
-        return int(self.engine.scalar((current.state == "open").sum().fill_null(0)))
+        rows = current.filter(current.state == "open")
+        return int(self.engine.scalar(in_scope(rows, self.sighting).count()))
 
     def newly_unreadable(self) -> int:
         """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
@@ -198,22 +218,36 @@ class Reconciliation:
             unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
         return unseen
 
-    def diff(self, seen: ir.Table, *, may_close: bool, catalogue: ir.Table | None = None) -> ir.Table:
+    def compare(self, seen: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
+        """Find out what is missing and why it would close; gives those rows, None when nothing is missing.
+
+        Args:
+            seen: One row a detection.
+            catalogue: CVE drafts that this run read; None when it read none.
+        """
+        current = self._current_detections()
+        if self.engine.scalar(current.count()) == 0:
+            self._seen = seen
+            return None
+        self._seen = self.engine.materialise(seen, "seen")
+        self.explained = self._explained(self._seen, current, catalogue)
+        return self.explained
+
+    def diff(self, *, may_close: bool) -> ir.Table:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
-        engine = self.engine
+        engine, seen, gone = self.engine, _known(self._seen), self.explained
         current = self._current_detections()
         columns = (*DETECTION_COLUMNS, "change", "evidence")
         none = ibis.null("string")
         if engine.scalar(current.count()) == 0:
             versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
         else:
-            seen = engine.materialise(seen, "seen")
             parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
-            if may_close:
-                gone = self._explained(seen, current, catalogue)
-                parts += [] if gone is None else [diff_closed(gone, self.sighting)]
-            else:
-                parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=none))
+            if gone is not None and may_close:
+                parts.append(diff_closed(gone, self.sighting))
+            elif gone is not None:
+                stored = gone.mutate(close_reason=none)
+                parts.append(diff_missing(stored, self.sighting).mutate(evidence=none))
             together = ibis.union(*(part.select(*columns) for part in parts))
             versions = self._latest_of_each(engine.materialise(together, "detection"))
         self.changes.versions[DETECTION.name] = versions
@@ -232,7 +266,7 @@ class Reconciliation:
         there = None if self.inventory is None else self.inventory.semi_join(gone, "source_asset_id")
         facts = ReadFacts(
             seen=engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside"),
-            devices=_known(self._devices),
+            devices=_known(self.devices),
             links=_known(self._links),
             software=there if there is None else engine.materialise(there, "installed"),
             withdrawn=engine.materialise(withdrawn, "withdrawn"),

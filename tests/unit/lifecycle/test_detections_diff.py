@@ -155,7 +155,7 @@ def test_a_run_that_may_not_close_writes_the_last_sighting_down_once(
     engine: DuckDBEngine, table: Callable[..., Any]
 ) -> None:
     rows = [OPEN, OPEN | {"detection_id": "d2", "last_found_at": LONG_AGO}, CLOSED | {"detection_id": "d3"}]
-    versions = engine.records(diff_missing(table(SEEN), table(COLUMNS, *rows), SIGHTING))
+    versions = engine.records(diff_missing(missing(table(SEEN), table(COLUMNS, *rows), SIGHTING), SIGHTING))
     assert [(v["detection_id"], v["change"], v["state"], v["last_found_at"]) for v in versions] == [
         ("d1", "unseen", "open", BEFORE)
     ]

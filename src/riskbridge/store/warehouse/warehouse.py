@@ -26,6 +26,8 @@ from riskbridge.model.target import (
     DETECTION_DETAIL,
     EVENT,
     FINDING,
+    HELD,
+    HOLD,
     RUN,
     RUN_REJECT,
     SOFTWARE,
@@ -44,7 +46,7 @@ _TO_VERSION_2 = (
 )
 """A run before there were strategies read the live list page by page."""
 
-_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING)
+_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, HOLD)
 _REPLACED = (CVE, CVE_SCORE)
 
 
@@ -75,6 +77,7 @@ class Changes:
         contents: The whole new contents of `cve` and `cve_score`, where they changed.
         events: EVENT rows without `run`.
         rejects: REJECT rows.
+        held: HELD rows.
     """
 
     versions: dict[str, ir.Table] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class Changes:
     contents: dict[str, ir.Table] = field(default_factory=dict)
     events: list[ir.Table] = field(default_factory=list)
     rejects: list[ir.Table] = field(default_factory=list)
+    held: list[ir.Table] = field(default_factory=list)
 
 
 class Warehouse:
@@ -136,6 +140,11 @@ class Warehouse:
         found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run"').fetchone()
         return int(found[0]) if found else 0
 
+    def last_read(self) -> int:
+        """The number of the newest published run that read a source; 0 before the first."""
+        found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run" WHERE connector_id <> \'\'').fetchone()
+        return int(found[0]) if found else 0
+
     def find_run(self, run_id: str) -> int | None:
         """The run number under which a run was published; None when it was not."""
         runs = self.table(RUN)
@@ -185,6 +194,8 @@ class Warehouse:
                 self.engine.append(EVENT.name, events.mutate(run=_int(run)).select(*EVENT.names))
             for rejects in changes.rejects:
                 self.engine.append(RUN_REJECT.name, rejects.mutate(run=_int(run)).select(*RUN_REJECT.names))
+            for held in changes.held:
+                self.engine.append(HELD.name, held.select(*HELD.names))
             self._insert_run(run, published)
             is_written(EVENT.name)
 
