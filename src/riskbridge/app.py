@@ -19,11 +19,12 @@ from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
+from riskbridge.sla import load_sla
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
+    from riskbridge.moment import Moment
     from riskbridge.pipeline.run import RunPlan, RunReport
-    from riskbridge.search.listing import FindingTables
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
     from riskbridge.store.engine import DuckDBEngine
@@ -343,7 +344,7 @@ class App:
         """
         from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
 
-        view = self._asset_view()
+        view = self._moment().asset_view()
         if query.strip():
             view = view.filter(compile_query(query, view, "assets", self.now()))
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
@@ -357,7 +358,7 @@ class App:
         """
         from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        tables, now = self._finding_tables(), self.now()
+        tables, now = self._moment().finding_tables(), self.now()
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 
@@ -371,7 +372,7 @@ class App:
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-        finding = self._one(self._finding_tables().view(), "finding_id", finding_id, "finding")
+        finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, ScoreSettings())
@@ -394,6 +395,10 @@ class App:
             ),
         }
 
+    def find_finding(self, finding_id: str) -> dict[str, Any]:
+        """The finding whose id begins so; raises `finding.unknown`."""
+        return self._one(self._moment().finding_tables().view(), "finding_id", finding_id, "finding")
+
     def explain_asset(self, asset_id: str) -> dict[str, Any]:
         """One asset with its TruRisk taken apart and the evidence by which its source records were put together.
 
@@ -404,7 +409,7 @@ class App:
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-        asset = self._one(self._asset_view(), "asset_id", asset_id, "asset")
+        asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, ScoreSettings())
         links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
@@ -442,17 +447,10 @@ class App:
         newest = rows.filter(rows.run == self.warehouse.last_read())
         return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
-    def _finding_tables(self) -> FindingTables:
-        from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
-        from riskbridge.search.listing import FindingTables  # noqa: PLC0415
+    def _moment(self) -> Moment:
+        from riskbridge.moment import Moment  # noqa: PLC0415 - loads Ibis
 
-        return FindingTables(*(self.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
-
-    def _asset_view(self) -> Any:
-        from riskbridge.model.target import ASSET, FINDING  # noqa: PLC0415
-        from riskbridge.search.views import asset_view  # noqa: PLC0415
-
-        return asset_view(self.warehouse.table(ASSET), self.warehouse.table(FINDING))
+        return Moment(self.warehouse, self.now(), load_sla(self.store))
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

@@ -14,7 +14,7 @@ def list_holds(app: App, connector: str | None = None, *, is_all: bool = False) 
     Raises:
         InputError: `connector.unknown`.
     """
-    from riskbridge.model.target import HOLD  # noqa: PLC0415
+    from riskbridge.model.judgement import HOLD  # noqa: PLC0415
     from riskbridge.pipeline.holding import COLUMNS  # noqa: PLC0415 - loads Ibis
 
     rows = app.warehouse.current(HOLD).select(*COLUMNS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import riskbridge.cli.decide
 import riskbridge.cli.held
 import riskbridge.cli.preview  # noqa: F401 - adds its commands
 from riskbridge.cli.commands import app

@@ -13,10 +13,21 @@ from riskbridge.model.target import EVENT, FINDING
 
 _AT = "timestamp('UTC', 6)"
 _VERDICT_AT = 13
+_NO = ibis.literal(value=False)
 ROLLED_UP = tuple(
     n
     for n in FINDING.names
-    if n not in ("reopened_at", "reopened_run", "qds", "score_key", "valid_from_run", "valid_to_run")
+    if n
+    not in (
+        "last_fixed_at",
+        "reopened_at",
+        "reopened_run",
+        "reopened_count",
+        "qds",
+        "score_key",
+        "valid_from_run",
+        "valid_to_run",
+    )
 )
 COLUMNS = tuple(n for n in FINDING.names if n not in ("valid_from_run", "valid_to_run"))
 VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "product_version", "fixing_kb", "title")
@@ -124,6 +135,8 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         *(current[n].name(f"was_{n}") for n in compared),
         was_reopened_at="reopened_at",
         was_reopened_run="reopened_run",
+        was_reopened_count="reopened_count",
+        was_last_fixed_at="last_fixed_at",
         is_stored=ibis.literal(value=True),
     )
     both = rolled_up.left_join(stored, "finding_id").drop("finding_id_right")
@@ -141,6 +154,8 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         change=change,
         reopened_at=ibis.ifelse(is_back, ibis.literal(observed_at, _AT), both.was_reopened_at),
         reopened_run=ibis.ifelse(is_back, ibis.literal(run, "int64"), both.was_reopened_run),
+        reopened_count=both.was_reopened_count.fill_null(0) + ibis.ifelse(is_back.fill_null(_NO), 1, 0).cast("int64"),
+        last_fixed_at=both.fixed_at.coalesce(both.was_last_fixed_at),
     )
     return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_qds", "was_severity")
 
@@ -151,6 +166,8 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
         change=ibis.literal("found"),
         reopened_at=ibis.null(_AT),
         reopened_run=ibis.null("int64"),
+        reopened_count=ibis.literal(0, "int64"),
+        last_fixed_at=rolled_up.fixed_at,
         was_qds=ibis.null("int64"),
         was_severity=ibis.null("int64"),
     ).select(*COLUMNS, "change", "was_qds", "was_severity")

@@ -11,8 +11,9 @@ import ibis.expr.types as ir
 from riskbridge.errors import InputError
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import Sighting
+from riskbridge.model.judgement import HOLD
 from riskbridge.model.reasons import HoldState
-from riskbridge.model.target import CVE, DETECTION, HOLD
+from riskbridge.model.target import CVE, DETECTION
 from riskbridge.pipeline.holding import COLUMNS, add_version, decide, held_rows, out_of_sight
 from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.score.settings import ScoreSettings

@@ -9,8 +9,9 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
+from riskbridge.model.judgement import HELD, HOLD
 from riskbridge.model.reasons import CloseReason, HoldCause, HoldState
-from riskbridge.model.target import DETECTION, HELD, HOLD
+from riskbridge.model.target import DETECTION
 from riskbridge.pipeline.gate import Verdict
 from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.store.warehouse.warehouse import Warehouse

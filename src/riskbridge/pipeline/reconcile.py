@@ -42,6 +42,7 @@ from riskbridge.model.target import (
     SOURCE_ASSET,
 )
 from riskbridge.pipeline.changes import Folded, fold_changes
+from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
@@ -334,6 +335,8 @@ class Reconciliation:
             changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
             followed = engine.materialise(changed, "finding")
             self._withdraw(versions, findings, rolled)
+            at = self.sighting.observed_at
+            end_acceptances(engine, self.warehouse, self.changes, findings, self.sighting.run, at)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -348,6 +351,15 @@ class Reconciliation:
         for kind, number in self._tally(followed):
             self.counts[f"findings_{kind}"] = number
         self._score_assets(findings, followed, is_first=is_first)
+
+    def score_again(self) -> None:
+        """Score assets as they stand by hand-made changes, and end what is over; no detection changes."""
+        findings = self.warehouse.current(FINDING)
+        nothing = self.engine.materialise(findings.limit(0), "none")
+        self.changes.withdrawn[FINDING.name] = nothing.select("finding_id")
+        at = self.sighting.observed_at
+        end_acceptances(self.engine, self.warehouse, self.changes, findings, self.sighting.run, at)
+        self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
         keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
@@ -383,7 +395,8 @@ class Reconciliation:
     def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
         stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
-        self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
+        gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
+        carry_over(self.engine, self.warehouse, self.changes, gone, versions, stored)
 
     def _score_assets(self, findings: ir.Table, followed: ir.Table, *, is_first: bool) -> None:
         engine = self.engine
@@ -392,7 +405,11 @@ class Reconciliation:
             gone = self.changes.withdrawn[FINDING.name]
             kept = findings.anti_join(followed, "finding_id").anti_join(gone, "finding_id")
             after = kept.select(*after.columns).union(after)
-        open_findings = after.filter(after.state == "open").select("asset_id", "qds")
+        open_findings = after.filter(after.state == "open")
+        self.counts["findings_open"] = engine.scalar(open_findings.count())
+        if not is_first:
+            open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
+        open_findings = open_findings.select("asset_id", "qds")
         assets = _known(self._assets)
         facing = assets.select(
             "asset_id", acs=ibis.literal(DEFAULT_ACS, "int64"), is_internet_facing=ibis.literal(value=False)
@@ -413,7 +430,6 @@ class Reconciliation:
         )
         self.changes.events.append(engine.materialise(self._asset_events(fresh, stored), "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
-        self.counts["findings_open"] = engine.scalar(open_findings.count())
 
     def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
         added = fresh.anti_join(stored, "asset_id")
