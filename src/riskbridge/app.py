@@ -336,29 +336,31 @@ class App:
 
     # What came of it
 
-    def list_assets(self, query: str = "", *, limit: int = 50) -> Listing:
-        """Assets that a QQL query describes, highest TruRisk first.
+    def list_assets(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
+        """Assets that a QQL query describes, highest TruRisk first; with `as_of` (a run or a time), those of then.
 
         Raises:
-            InputError: `qql.*`: the query, with the position of the mistake.
+            InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
         from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
 
-        view = self._moment().asset_view()
+        moment = self._moment(as_of)
+        view = moment.asset_view()
         if query.strip():
-            view = view.filter(compile_query(query, view, "assets", self.now()))
+            view = view.filter(compile_query(query, view, "assets", moment.now))
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
         return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
 
-    def list_findings(self, query: str = "", *, limit: int = 50) -> Listing:
-        """Findings that a QQL query describes, highest QDS first.
+    def list_findings(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
+        """Findings that a QQL query describes, highest QDS first; with `as_of` (a run or a time), those of then.
 
         Raises:
-            InputError: `qql.*`: the query, with the position of the mistake.
+            InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
         from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        tables, now = self._moment().finding_tables(), self.now()
+        moment = self._moment(as_of)
+        tables, now = moment.finding_tables(), moment.now
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 
@@ -447,10 +449,10 @@ class App:
         newest = rows.filter(rows.run == self.warehouse.last_read())
         return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
-    def _moment(self) -> Moment:
-        from riskbridge.moment import Moment  # noqa: PLC0415 - loads Ibis
+    def _moment(self, as_of: str | None = None) -> Moment:
+        from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
 
-        return Moment(self.warehouse, self.now(), load_sla(self.store))
+        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of)
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

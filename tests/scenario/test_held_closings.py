@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,23 @@ def test_a_device_group_that_vanishes_whole_is_held(world: World) -> None:
     assert hold["message"] == (
         f"No device of these groups is in the source's list any more: {group}. The application may see fewer groups."
     )
+
+
+def test_a_connector_that_retains_what_is_missing_closes_and_holds_nothing_until_it_is_told_to(world: World) -> None:
+    def retain(*, is_on: bool) -> None:
+        with world.open("home") as app:
+            app.store.save_connector(replace(app.store.get_connector("tenant"), retain_missing=is_on))
+
+    retain(is_on=True)
+    before = sum(counts(world).values())
+    gone = world.play("software-removed", devices=3, seed=2)["changed"]
+    for _ in range(2):
+        kept = world.read("home", "paged")
+        assert (kept.outcome, kept.counts.get("detections_closed", 0), holds(world)) == ("succeeded", 0, [])
+        assert (counts(world)["FIXED"], sum(counts(world).values())) == (0, before)
+        world.let_pass(hours=1)
+    retain(is_on=False)
+    assert world.read("home", "paged").counts["detections_closed"] == gone
 
 
 def test_a_decision_needs_a_reason_and_a_known_hold(world: World) -> None:

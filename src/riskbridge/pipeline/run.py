@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from riskbridge.errors import FatalError
+from riskbridge.errors import ConfigError, FatalError
 from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.connector import RunOutcome, Strategy
@@ -102,11 +102,14 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     """Read, map, identify, follow, score and publish; a run id that is published already is only reported.
 
     Raises:
+        ConfigError: `run.clock-backwards`: the connector's last run is later than this one.
         RiskbridgeError: The run failed; nothing stored before is changed, and the same plan may be run again.
     """
     published = parts.warehouse.find_run(plan.run_id)
     if published is not None:
         return RunReport(published, RunOutcome.SUCCEEDED, _published_counts(parts, published))
+    previous_at = _previous_at(parts, plan.connector_id)
+    _require_forward(plan, previous_at)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
     work = Reconciliation(
         parts.engine,
@@ -116,7 +119,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         Sighting(
             report.run,
             plan.observed_at,
-            _previous_at(parts, plan.connector_id),
+            previous_at,
             parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
         ),
         parts.score_settings,
@@ -252,6 +255,17 @@ def _previous_at(parts: Parts, connector_id: str) -> datetime | None:
             remedy="Restore the warehouse from a backup.",
         )
     return found
+
+
+def _require_forward(plan: RunPlan, previous_at: datetime | None) -> None:
+    """Dates of findings follow from the times of runs, so those may not go back."""
+    if previous_at is not None and plan.observed_at < previous_at:
+        raise ConfigError(
+            f"The clock says {plan.observed_at:%Y-%m-%d %H:%M:%S} UTC, and the last run of '{plan.connector_name}' was at "
+            f"{previous_at:%Y-%m-%d %H:%M:%S} UTC. Nothing was read.",
+            code="run.clock-backwards",
+            remedy="Set this machine's clock right. If it was wrong then, wait until that time is past.",
+        )
 
 
 def _count_events(parts: Parts, run: int) -> int:
