@@ -205,7 +205,7 @@ def _with_ids(rows: ir.Table, facts: ReadFacts) -> ir.Table:
     return rows.mutate(is_said=rows["_said"].notnull())
 
 
-def find_withdrawn(missing: ir.Table, seen: ir.Table, current: ir.Table, cve: ir.Table) -> ir.Table:
+def find_withdrawn(missing: ir.Table, seen: ir.Table, beside: ir.Table, current: ir.Table, cve: ir.Table) -> ir.Table:
     """Ids of missing detections that no device is reported with any more, where something says that they are withdrawn.
 
     That is a description by which the CVE is rejected or, for an id of the source's own, another id that is new on the
@@ -214,6 +214,7 @@ def find_withdrawn(missing: ir.Table, seen: ir.Table, current: ir.Table, cve: ir
     Args:
         missing: Rows of DETECTION, without validity.
         seen: Every sighting of the run.
+        beside: Those on the devices of the missing ones.
         current: The connector's current rows of DETECTION.
         cve: `cve_id`, `description` as far as anybody told.
 
@@ -227,7 +228,7 @@ def find_withdrawn(missing: ir.Table, seen: ir.Table, current: ir.Table, cve: ir
     rejected = rejected.mutate(withdrawal=ibis.literal("the CVE is rejected, and no device is reported with it"))
     own = missing.filter(missing.cve_id.isnull())
     old = _keyed(own).select(of_version="version_key", subject=subject(own)).semi_join(asked, "subject")
-    fresh = seen.anti_join(current, "detection_id")
+    fresh = beside.anti_join(current, "detection_id")
     fresh = _keyed(fresh).select("version_key", fresh_subject=subject(fresh))
     both = old.join(fresh, [("of_version", "version_key")])
     told = both.group_by("subject").agg(now=both.fresh_subject.min())

@@ -263,10 +263,11 @@ class Reconciliation:
         if engine.scalar(gone.count()) == 0:
             return None
         told = [t.select("cve_id", "description") for t in (self.warehouse.table(CVE), catalogue) if t is not None]
-        withdrawn = find_withdrawn(gone, seen, current, ibis.union(*told) if len(told) > 1 else told[0])
+        beside = engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside")
+        withdrawn = find_withdrawn(gone, seen, beside, current, ibis.union(*told) if len(told) > 1 else told[0])
         there = None if self.inventory is None else self.inventory.semi_join(gone, "source_asset_id")
         facts = ReadFacts(
-            seen=engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside"),
+            seen=beside,
             devices=_known(self.devices),
             links=_known(self._links),
             software=there if there is None else engine.materialise(there, "installed"),

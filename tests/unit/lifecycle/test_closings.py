@@ -243,8 +243,9 @@ def test_ids_are_withdrawn_when_rejected_or_replaced_and_seen_nowhere(
         {"cve_id": "CVE-2024-5", "description": "An application may reject input."},
     ]
     current = table(COLUMNS, *stored)
+    beside = table(SEEN, seen[2])
     found = find_withdrawn(
-        table(COLUMNS, *stored[:4]), table(SEEN, *seen), current, table(("cve_id", "description"), *cves)
+        table(COLUMNS, *stored[:4]), table(SEEN, *seen), beside, current, table(("cve_id", "description"), *cves)
     )
     assert {r["subject"]: r["withdrawal"] for r in engine.records(found)} == {
         "CVE-2024-3094": "the CVE is rejected, and no device is reported with it",
