@@ -20,11 +20,12 @@ from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
+from riskbridge.sla import load_sla
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
+    from riskbridge.moment import Moment
     from riskbridge.pipeline.run import RunPlan, RunReport
-    from riskbridge.search.listing import FindingTables
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
     from riskbridge.store.engine import DuckDBEngine
@@ -298,6 +299,7 @@ class App:
             is_drop_accepted=is_drop_accepted,
             strategy=Strategy(profile.strategy),
             has_software=profile.has_software,
+            largest_drop=self.settings.largest_drop_percent / 100,
         )
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
@@ -344,29 +346,31 @@ class App:
 
     # What came of it
 
-    def list_assets(self, query: str = "", *, limit: int = 50) -> Listing:
-        """Assets that a QQL query describes, highest TruRisk first.
+    def list_assets(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
+        """Assets that a QQL query describes, highest TruRisk first; with `as_of` (a run or a time), those of then.
 
         Raises:
-            InputError: `qql.*`: the query, with the position of the mistake.
+            InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
         from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
 
-        view = self._asset_view()
+        moment = self._moment(as_of)
+        view = moment.asset_view()
         if query.strip():
-            view = view.filter(compile_query(query, view, "assets", self.now()))
+            view = view.filter(compile_query(query, view, "assets", moment.now))
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
         return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
 
-    def list_findings(self, query: str = "", *, limit: int = 50) -> Listing:
-        """Findings that a QQL query describes, highest QDS first.
+    def list_findings(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
+        """Findings that a QQL query describes, highest QDS first; with `as_of` (a run or a time), those of then.
 
         Raises:
-            InputError: `qql.*`: the query, with the position of the mistake.
+            InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
         from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        tables, now = self._finding_tables(), self.now()
+        moment = self._moment(as_of)
+        tables, now = moment.finding_tables(), moment.now
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 
@@ -380,7 +384,7 @@ class App:
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-        finding = self._one(self._finding_tables().view(), "finding_id", finding_id, "finding")
+        finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, ScoreSettings())
@@ -403,6 +407,10 @@ class App:
             ),
         }
 
+    def find_finding(self, finding_id: str) -> dict[str, Any]:
+        """The finding whose id begins so; raises `finding.unknown`."""
+        return self._one(self._moment().finding_tables().view(), "finding_id", finding_id, "finding")
+
     def explain_asset(self, asset_id: str) -> dict[str, Any]:
         """One asset with its TruRisk taken apart and the evidence by which its source records were put together.
 
@@ -413,7 +421,7 @@ class App:
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-        asset = self._one(self._asset_view(), "asset_id", asset_id, "asset")
+        asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, ScoreSettings())
         links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
@@ -438,9 +446,8 @@ class App:
             counted[f"{name}s"] = int(found[0]) if found else 0
         found = self.engine.execute("SELECT count(*) FROM event").fetchone()
         counted["events"] = int(found[0]) if found else 0
-        found = self.engine.execute(
-            'SELECT count(*) FROM run_reject WHERE "run" = (SELECT max("run") FROM "run")'
-        ).fetchone()
+        newest = self.warehouse.last_read()
+        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()  # noqa: S608
         counted["rejects"] = int(found[0]) if found else 0
         return counted
 
@@ -449,20 +456,13 @@ class App:
         from riskbridge.model.target import RUN_REJECT  # noqa: PLC0415
 
         rows = self.warehouse.table(RUN_REJECT)
-        newest = rows.filter(rows.run == self.warehouse.last_run())
+        newest = rows.filter(rows.run == self.warehouse.last_read())
         return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
-    def _finding_tables(self) -> FindingTables:
-        from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
-        from riskbridge.search.listing import FindingTables  # noqa: PLC0415
+    def _moment(self, as_of: str | None = None) -> Moment:
+        from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
 
-        return FindingTables(*(self.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
-
-    def _asset_view(self) -> Any:
-        from riskbridge.model.target import ASSET, FINDING  # noqa: PLC0415
-        from riskbridge.search.views import asset_view  # noqa: PLC0415
-
-        return asset_view(self.warehouse.table(ASSET), self.warehouse.table(FINDING))
+        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of)
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

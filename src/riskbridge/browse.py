@@ -9,11 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from riskbridge.errors import InputError
+from riskbridge.sla import load_sla
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from riskbridge.app import App
+    from riskbridge.moment import Moment
     from riskbridge.search.tokens import Subject
 
 ID = {"assets": "asset_id", "findings": "finding_id"}
@@ -55,6 +57,7 @@ def browse(
     limit: int = 50,
     page: str | None = None,
     columns: Collection[str] | None = None,
+    as_of: str | None = None,
 ) -> Page:
     """A page of the assets or findings that a QQL query describes.
 
@@ -66,14 +69,16 @@ def browse(
         limit: Rows, 1 to `MOST_ROWS`.
         page: What the page before gave as `next_page`.
         columns: The columns wanted; None for all.
+        as_of: A run's number or a time; None for now.
 
     Raises:
-        InputError: `qql.*` with the place; `list.unknown-column`, `list.foreign-page`, `list.bad-limit`.
+        InputError: `qql.*` with the place; `list.unknown-column`, `list.foreign-page`, `list.bad-limit`; `as-of.*`.
     """
     from riskbridge.search.listing import find_findings  # noqa: PLC0415 - loads Ibis and the grammar
     from riskbridge.search.paging import decode_place, encode_place, ordered, rows_after, sort_keys  # noqa: PLC0415
 
     _check_limit(limit)
+    moment = _find_moment(app, as_of)
     by = tuple(sort) or WORST_FIRST[subject]
     keys = sort_keys(by, ID[subject])
     _check_columns(subject, [k.column for k in keys] + list(columns or ()))
@@ -82,61 +87,60 @@ def browse(
 
     def make() -> ir.Table:
         if subject == "findings":
-            tables = _finding_tables(app)
-            return find_findings(tables, query, app.now(), sort=by, limit=limit + 1, after=after, columns=wanted)
-        matching = _matching(app, subject, query)
+            tables = moment.finding_tables()
+            return find_findings(tables, query, moment.now, sort=by, limit=limit + 1, after=after, columns=wanted)
+        matching = _matching(moment, subject, query)
         if after is not None:
             matching = matching.filter(rows_after(matching, keys, after))
         found = matching.order_by(ordered(matching, keys)).limit(limit + 1)
         return found if wanted is None else found.select(*wanted)
 
-    rows = app.engine.remembered(("browse", subject, *_moment(app, query), by, limit, page, wanted), make)
+    rows = app.engine.remembered(("browse", subject, _key(moment, query), by, limit, page, wanted), make)
     next_page = encode_place(query, keys, rows[limit - 1]) if len(rows) > limit else None
-    return Page(count(app, subject, query), [_plain_row(r) for r in rows[:limit]], next_page)
+    return Page(_count(moment, subject, query), [_plain_row(r) for r in rows[:limit]], next_page)
 
 
-def count(app: App, subject: Subject, query: str = "") -> int:
+def count(app: App, subject: Subject, query: str = "", *, as_of: str | None = None) -> int:
     """How many assets or findings match.
 
     Raises:
-        InputError: `qql.*`, with the place.
+        InputError: `qql.*`, with the place; `as-of.*`.
     """
-    (row,) = app.engine.remembered(
-        ("count", subject, *_moment(app, query)),
-        lambda: _matching(app, subject, query, {ID[subject]}).count().name("count").as_table(),
-    )
-    return int(row["count"])
+    return _count(_find_moment(app, as_of), subject, query)
 
 
 def facets(
-    app: App, subject: Subject, query: str = "", *, fields: Sequence[str] = ()
+    app: App, subject: Subject, query: str = "", *, fields: Sequence[str] = (), as_of: str | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     """The commonest values of columns among the rows that match, with how many rows have each.
 
     A row with a list counts once for each of its values.
 
     Raises:
-        InputError: `qql.*`, with the place; `list.unknown-column`.
+        InputError: `qql.*`, with the place; `list.unknown-column`; `as-of.*`.
     """
     import ibis  # noqa: PLC0415
 
     named = tuple(fields) or FACETS[subject]
     _check_columns(subject, named)
+    moment = _find_moment(app, as_of)
 
     def top(name: str) -> ir.Table:
-        rows = _matching(app, subject, query, {name})
+        rows = _matching(moment, subject, query, {name})
         values = rows.select(value=rows[name].unnest() if rows[name].type().is_array() else rows[name])
         counted = values.filter(values.value.notnull()).group_by("value").agg(count=ibis._.count())
         return counted.order_by([counted["count"].desc(), counted.value.asc()]).limit(TOP_VALUES)
 
     found = {}
     for name in named:
-        rows = app.engine.remembered(("facet", subject, *_moment(app, query), name), partial(top, name))
+        rows = app.engine.remembered(("facet", subject, _key(moment, query), name), partial(top, name))
         found[name] = [_plain_row(r) for r in rows]
     return found
 
 
-def group_findings(app: App, by: GroupBy, query: str = "", *, limit: int = 50) -> list[dict[str, Any]]:
+def group_findings(
+    app: App, by: GroupBy, query: str = "", *, limit: int = 50, as_of: str | None = None
+) -> list[dict[str, Any]]:
     """Findings that match, put together: how many, on how many assets, of how many CVEs, and the highest QDS; worst first.
 
     Raises:
@@ -151,10 +155,10 @@ def group_findings(app: App, by: GroupBy, query: str = "", *, limit: int = 50) -
             code="list.unknown-group",
             remedy=f"Choose one of: {', '.join(GROUPS)}.",
         )
-    names = GROUPS[by]
+    names, moment = GROUPS[by], _find_moment(app, as_of)
 
     def make() -> ir.Table:
-        rows = _matching(app, "findings", query, {*names, "asset_id", "cve_id", "qds", "is_kev"})
+        rows = _matching(moment, "findings", query, {*names, "asset_id", "cve_id", "qds", "is_kev"})
         counted = (
             rows.filter(rows[names[0]].notnull())
             .group_by(list(names))
@@ -169,25 +173,27 @@ def group_findings(app: App, by: GroupBy, query: str = "", *, limit: int = 50) -
         order = [counted.max_qds.desc(), counted.findings.desc(), *(counted[n].asc() for n in names)]
         return counted.order_by(order).limit(limit)
 
-    return [_plain_row(r) for r in app.engine.remembered(("group", by, *_moment(app, query), limit), make)]
+    return [_plain_row(r) for r in app.engine.remembered(("group", by, _key(moment, query), limit), make)]
 
 
-def summarise(app: App) -> dict[str, Any]:
+def summarise(app: App, *, as_of: str | None = None) -> dict[str, Any]:
     """The estate in a few numbers: assets, open findings by band and in CISA KEV, mean and highest TruRisk, assets by band."""
     from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS  # noqa: PLC0415 - loads Ibis
 
+    moment = _find_moment(app, as_of)
+
     def of_assets() -> ir.Table:
-        assets = _view(app, "assets", None)
+        assets = _view(moment, "assets", None)
         bands = {f"band_{b.name}": assets.trurisk.between(b.lowest, b.highest).sum() for b in TRURISK_BANDS}
         return assets.agg(assets=assets.count(), trurisk=assets.trurisk.mean(), worst=assets.trurisk.max(), **bands)
 
     def of_findings() -> ir.Table:
-        findings = _view(app, "findings", {"qds", "state", "is_kev"}).filter(lambda t: t.state == "open")
+        findings = _view(moment, "findings", {"qds", "state", "is_kev"}).filter(lambda t: t.state == "open")
         bands = {b.name: findings.qds.between(b.lowest, b.highest).sum() for b in QDS_BANDS}
         return findings.agg(findings=findings.count(), kev=findings.is_kev.sum(), **bands)
 
-    (estate,) = app.engine.remembered("summary of assets", of_assets)
-    (bands,) = app.engine.remembered("summary of findings", of_findings)
+    (estate,) = app.engine.remembered(("summary of assets", _key(moment, "")), of_assets)
+    (bands,) = app.engine.remembered(("summary of findings", _key(moment, "")), of_findings)
     return {
         "assets": estate["assets"],
         "trurisk": round(estate["trurisk"] or 0),
@@ -199,28 +205,30 @@ def summarise(app: App) -> dict[str, Any]:
     }
 
 
-def _matching(app: App, subject: Subject, query: str, columns: Collection[str] | None = None) -> ir.Table:
+def _find_moment(app: App, as_of: str | None) -> Moment:
+    from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
+
+    return find_moment(app.warehouse, app.now(), load_sla(app.store), as_of)
+
+
+def _count(moment: Moment, subject: Subject, query: str) -> int:
+    (row,) = moment.warehouse.engine.remembered(
+        ("count", subject, _key(moment, query)),
+        lambda: _matching(moment, subject, query, {ID[subject]}).count().name("count").as_table(),
+    )
+    return int(row["count"])
+
+
+def _matching(moment: Moment, subject: Subject, query: str, columns: Collection[str] | None = None) -> ir.Table:
     from riskbridge.search.compile import compile_query, referenced_columns  # noqa: PLC0415 - loads Ibis and the grammar
 
     asked = referenced_columns(query, subject)
-    view = _view(app, subject, None if columns is None else {*columns, *asked})
-    return view.filter(compile_query(query, view, subject, app.now())) if query.strip() else view
+    view = _view(moment, subject, None if columns is None else {*columns, *asked})
+    return view.filter(compile_query(query, view, subject, moment.now)) if query.strip() else view
 
 
-def _view(app: App, subject: Subject, columns: Collection[str] | None) -> ir.Table:
-    from riskbridge.model.target import ASSET, FINDING  # noqa: PLC0415
-    from riskbridge.search.views import asset_view  # noqa: PLC0415 - loads Ibis
-
-    if subject == "findings":
-        return _finding_tables(app).view(columns)
-    return asset_view(app.warehouse.table(ASSET), app.warehouse.table(FINDING))
-
-
-def _finding_tables(app: App) -> Any:
-    from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN  # noqa: PLC0415
-    from riskbridge.search.listing import FindingTables  # noqa: PLC0415 - loads Ibis
-
-    return FindingTables(*(app.warehouse.table(t) for t in (FINDING, ASSET, CVE, CVE_SCORE, RUN)))
+def _view(moment: Moment, subject: Subject, columns: Collection[str] | None) -> ir.Table:
+    return moment.finding_tables().view(columns) if subject == "findings" else moment.asset_view()
 
 
 def _check_limit(limit: int) -> None:
@@ -232,9 +240,10 @@ def _check_limit(limit: int) -> None:
         )
 
 
-def _moment(app: App, query: str) -> tuple[str, str]:
-    """What a query means may hang on the time, to the minute."""
-    return query, f"{app.now():%Y-%m-%dT%H:%M}" if "now" in query.lower() or "age" in query.lower() else ""
+def _key(moment: Moment, query: str) -> tuple[object, ...]:
+    """What a query means hangs on the time: to the minute where it asks for it, else to the hour, by due dates."""
+    is_timed = any(word in query.lower() for word in ("now", "age", "sla", "due"))
+    return query, moment.run, moment.sla, f"{moment.now:%Y-%m-%dT%H:%M}" if is_timed else f"{moment.now:%Y-%m-%dT%H}"
 
 
 def _check_columns(subject: Subject, names: Collection[str]) -> None:

@@ -82,6 +82,7 @@ class Settings:
         memory_limit_mib: What DuckDB may hold in memory before it spills, MiB, 128 or more.
         threads: DuckDB's worker threads, 1 to 256.
         staging_runs_kept: Runs whose raw rows are kept, 1 to 100.
+        largest_drop_percent: Share of the open detections that may vanish in one run before closings are held, 1 to 100.
         log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
         log_json: Log lines are JSON objects.
         origins: Where each value came from, as `origin` tells it.
@@ -91,6 +92,9 @@ class Settings:
     memory_limit_mib: int = _setting(_Whole(128, 1 << 20), "What DuckDB may hold in memory before it spills, MiB", 1024)
     threads: int = _setting(_Whole(1, 256), "DuckDB's worker threads", lambda: min(os.cpu_count() or 2, 256))
     staging_runs_kept: int = _setting(_Whole(1, 100), "Runs whose raw rows are kept", 3)
+    largest_drop_percent: int = _setting(
+        _Whole(1, 100), "Percent of the open detections that may vanish in one run before closings are held", 50
+    )
     log_level: str = _setting(_Word(*LOG_LEVELS), "Least severe message that is logged", "warning")
     log_json: bool = _setting(_Switch(), "Log lines are JSON objects", default=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import riskbridge.cli.decide
+import riskbridge.cli.held
 import riskbridge.cli.preview
-import riskbridge.cli.serve  # noqa: F401 - as the one above it adds its commands
+import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 
 ROOT = Path(__file__).parents[2]

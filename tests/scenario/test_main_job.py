@@ -152,7 +152,12 @@ def test_a_patched_device_closes_its_findings_with_a_reason_and_keeps_the_others
     assert cli("findings", "not finding.status:FIXED")["count"] == open_before - third["findings_fixed"]
     explained = cli("explain", "finding", finding["finding_id"])
     assert [e["kind"] for e in explained["events"]] == ["found", "fixed"]
-    assert explained["events"][-1]["reason"] in ("kb-installed", "version-changed", "unexplained")
+    assert explained["events"][-1]["reason"] in (
+        "kb-installed",
+        "version-changed",
+        "software-removed",
+        "unexplained",
+    )
 
 
 def test_both_published_literals_find_everything(make_home: Callable[[str], Cli]) -> None:

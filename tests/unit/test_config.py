@@ -169,8 +169,17 @@ def test_every_setting_is_described() -> None:
         "memory_limit_mib",
         "threads",
         "staging_runs_kept",
+        "largest_drop_percent",
         "log_level",
         "log_json",
     ]
-    assert [d.default for d in described] == [DEFAULT_HOME, "1024", "cores of the machine", "3", "warning", "false"]
+    assert [d.default for d in described] == [
+        DEFAULT_HOME,
+        "1024",
+        "cores of the machine",
+        "3",
+        "50",
+        "warning",
+        "false",
+    ]
     assert described[1].variable == "RISKBRIDGE_MEMORY_LIMIT_MIB"

@@ -18,14 +18,15 @@ Qql = Annotated[str, Query(description="QQL; blank for all", max_length=20_000)]
 Sort = Annotated[str, Query(description="Columns, comma-separated, each after a minus for falling order")]
 Columns = Annotated[str, Query(description="Columns wanted, comma-separated; blank for all")]
 Limit = Annotated[int, Query(description="Rows of the page", ge=1, le=1_000)]
+AsOf = Annotated[str | None, Query(description="A run's number, or a time such as 2027-01-31; now where left out")]
 PageMark = Annotated[str | None, Query(description="`next_page` of the page before", max_length=5_000)]
 
 
 @router.get("/summary")
-def show_summary(_: Asked, service: Served) -> dict[str, Any]:
+def show_summary(_: Asked, service: Served, as_of: AsOf = None) -> dict[str, Any]:
     """The estate in a few numbers."""
     with service.reading() as app:
-        return summarise(app)
+        return summarise(app, as_of=as_of)
 
 
 @router.get("/assets")
@@ -37,16 +38,19 @@ def list_assets(
     columns: Columns = "",
     limit: Limit = 50,
     page: PageMark = None,
+    as_of: AsOf = None,
 ) -> RowPage:
     """Assets that a query describes, highest TruRisk first."""
-    return _list(service, "assets", query, sort, columns, limit, page)
+    return _list(service, "assets", query, sort, columns, limit, page, as_of)
 
 
 @router.get("/assets/facets")
-def asset_facets(_: Asked, service: Served, query: Qql = "", fields: Columns = "") -> dict[str, Any]:
+def asset_facets(
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+) -> dict[str, Any]:
     """The commonest values of columns among the assets that match."""
     with service.reading() as app:
-        return facets(app, "assets", query, fields=_names(fields))
+        return facets(app, "assets", query, fields=_names(fields), as_of=as_of)
 
 
 @router.get("/assets/{asset_id}")
@@ -65,23 +69,28 @@ def list_findings(
     columns: Columns = "",
     limit: Limit = 50,
     page: PageMark = None,
+    as_of: AsOf = None,
 ) -> RowPage:
     """Findings that a query describes, highest QDS first."""
-    return _list(service, "findings", query, sort, columns, limit, page)
+    return _list(service, "findings", query, sort, columns, limit, page, as_of)
 
 
 @router.get("/findings/facets")
-def finding_facets(_: Asked, service: Served, query: Qql = "", fields: Columns = "") -> dict[str, Any]:
+def finding_facets(
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+) -> dict[str, Any]:
     """The commonest values of columns among the findings that match."""
     with service.reading() as app:
-        return facets(app, "findings", query, fields=_names(fields))
+        return facets(app, "findings", query, fields=_names(fields), as_of=as_of)
 
 
 @router.get("/findings/groups")
-def finding_groups(_: Asked, service: Served, by: GroupBy, query: Qql = "", limit: Limit = 50) -> dict[str, Any]:
+def finding_groups(
+    _: Asked, service: Served, by: GroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
+) -> dict[str, Any]:
     """Findings that match, put together by CVE, product, fix, asset or status; worst first."""
     with service.reading() as app:
-        rows = group_findings(app, by, query, limit=limit)
+        rows = group_findings(app, by, query, limit=limit, as_of=as_of)
     return {"count": len(rows), "rows": rows}
 
 
@@ -100,10 +109,26 @@ def list_search_tokens(_: Asked, subject: Subject) -> dict[str, Any]:
 
 
 def _list(
-    service: Served, subject: Subject, query: str, sort: str, columns: str, limit: int, page: str | None
+    service: Served,
+    subject: Subject,
+    query: str,
+    sort: str,
+    columns: str,
+    limit: int,
+    page: str | None,
+    as_of: str | None,
 ) -> RowPage:
     with service.reading() as app:
-        found = browse(app, subject, query, sort=_names(sort), limit=limit, page=page, columns=_names(columns) or None)
+        found = browse(
+            app,
+            subject,
+            query,
+            sort=_names(sort),
+            limit=limit,
+            page=page,
+            columns=_names(columns) or None,
+            as_of=as_of,
+        )
     return RowPage(count=found.count, rows=found.rows, next_page=found.next_page)
 
 

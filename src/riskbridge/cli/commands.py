@@ -34,6 +34,9 @@ Home = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output")]
 Limit = Annotated[int, typer.Option("--limit", min=0, max=100_000, help="Rows to show")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="As it was after that run, or at that time, such as 2027-01-31")
+]
 _state: dict[str, Path | None] = {"home": None}
 
 
@@ -342,6 +345,7 @@ def assets(
     query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
     home: Home = None,
     limit: Limit = 20,
+    as_of: AsOf = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -349,7 +353,7 @@ def assets(
     from riskbridge.cli.render import ASSET_COLUMNS, render_listing  # noqa: PLC0415
 
     with open_app(home) as opened:
-        render_listing(opened.list_assets(query, limit=limit), ASSET_COLUMNS, "assets", as_json=as_json)
+        render_listing(opened.list_assets(query, limit=limit, as_of=as_of), ASSET_COLUMNS, "assets", as_json=as_json)
 
 
 @app.command()
@@ -357,6 +361,7 @@ def findings(
     query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
     home: Home = None,
     limit: Limit = 20,
+    as_of: AsOf = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -364,7 +369,9 @@ def findings(
     from riskbridge.cli.render import FINDING_COLUMNS, render_listing  # noqa: PLC0415
 
     with open_app(home) as opened:
-        render_listing(opened.list_findings(query, limit=limit), FINDING_COLUMNS, "findings", as_json=as_json)
+        render_listing(
+            opened.list_findings(query, limit=limit, as_of=as_of), FINDING_COLUMNS, "findings", as_json=as_json
+        )
 
 
 @app.command()

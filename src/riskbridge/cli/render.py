@@ -34,6 +34,8 @@ FINDING_COLUMNS = {
     "title": "title",
     "asset_name": "asset",
     "status": "status",
+    "sla_state": "SLA",
+    "verdict": "decision",
     "is_kev": "KEV",
     "epss": "EPSS",
     "cvss_score": "CVSS",
@@ -170,6 +172,8 @@ def render_explanation(kind: str, explained: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(str(what).strip())}[/]")
     label = "QDS" if kind == "finding" else "TruRisk"
     console.print(f"{label} [bold]{explained['score']}[/] by {explained['formula']}: {escape(str(explained['why']))}")
+    if kind == "finding":
+        _render_clock(console, subject)
     render_rows([{"factor": n, **f} for n, f in explained["factors"].items()], empty="No factor.")
     proven = [d for d in explained.get("detections", ()) if d.get("security_update") or d.get("disk_paths")]
     for title, rows in ({"proof": proven} | explained).items():
@@ -178,6 +182,28 @@ def render_explanation(kind: str, explained: dict[str, Any]) -> None:
             render_rows([_some(title, r) for r in rows[:MOST_SHOWN]], empty="")
             if len(rows) > MOST_SHOWN:
                 console.print(f"… and {len(rows) - MOST_SHOWN:,} more; --json gives all of them")
+
+
+def _render_clock(console: Console, finding: dict[str, Any]) -> None:
+    """The dates of a finding, and what people decided about it; what is not set is left out."""
+    dates = {
+        "first found": finding["first_found_at"],
+        "last found": finding["last_found_at"],
+        "last fixed": finding["last_fixed_at"],
+        "reopened": finding["reopened_at"],
+        f"due ({finding['sla_state']})": finding["due_at"],
+    }
+    console.print(escape(", ".join(f"{name} {str(at)[:10]}" for name, at in dates.items() if at)))
+    decided = {
+        str(finding["verdict"]): finding["why"] or "yes" if finding["verdict"] else None,
+        "until": finding["accepted_until"] if finding["verdict"] == "accepted" else None,
+        "owner": finding["owner"],
+        "tags": ", ".join(finding["decision_tags"] or ()) or None,
+        "note": finding["note"],
+    }
+    told = "; ".join(f"{name}: {value}" for name, value in decided.items() if value)
+    if told:
+        console.print(escape(told))
 
 
 MOST_SHOWN = 50

@@ -126,95 +126,55 @@ def first_versions(seen: ir.Table, sighting: Sighting) -> ir.Table:
     ).select(*COLUMNS, "change")
 
 
-def diff_missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
-    """New versions of open detections that a run which may not close did not see: their last sighting is written down.
+def diff_missing(gone: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of missing detections that a run may not close: their last sighting is written down.
+
+    Args:
+        gone: What `missing` gave.
+        sighting: When the run looked.
 
     Returns:
         The columns of DETECTION but validity, and `change` (`unseen`); only rows that had no last sighting yet.
     """
-    missing = _missing(seen, current)
-    missing = missing.filter(missing.last_found_at.isnull())
-    return missing.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
+    fresh = gone.filter(gone.last_found_at.isnull())
+    return fresh.mutate(last_found_at=_previous(sighting), change=ibis.literal("unseen")).select(*COLUMNS, "change")
 
 
-def diff_closed(
-    seen: ir.Table, current: ir.Table, devices: ir.Table, sighting: Sighting, said_fixed: ir.Table | None = None
-) -> ir.Table:
-    """New versions of open detections that a complete run of the same scope did not see: closed, with the reason.
-
-    Reasons, first match wins: `device-removed` (the device is gone from the source's list), `device-silent` (its sensor
-    is inactive), `version-changed` (another version of the product is on the device now), `kb-installed` (no row of the
-    device asks for the fixing KB any more), `source-said-fixed` (the source said so), else `unexplained`.
+def missing(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table:
+    """Open detections that a run did not see and that its scope covers; what was last seen under other filters is left out.
 
     Args:
         seen: One row a detection, as in `diff_seen`.
         current: The connector's current rows of DETECTION.
-        devices: Devices of this run: `source_asset_id`, `health_status`.
         sighting: When the run looked.
-        said_fixed: `detection_id` of what the source itself called fixed; None where it said nothing.
+    """
+    return in_scope(current.filter(current.state == "open").anti_join(seen, "detection_id"), sighting)
+
+
+def in_scope(rows: ir.Table, sighting: Sighting) -> ir.Table:
+    """Those of the open detections that were last seen in this run's scope; all of them where the scope is new."""
+    if sighting.in_scope_since is None:
+        return rows
+    since = ibis.literal(sighting.in_scope_since, "timestamp('UTC', 6)")
+    return rows.filter(rows.last_found_at.isnull() | (rows.last_found_at >= since))
+
+
+def diff_closed(explained: ir.Table, sighting: Sighting) -> ir.Table:
+    """New versions of missing detections whose reason is known: closed.
+
+    Args:
+        explained: Missing detections with `close_reason` and `evidence`; see `explain_closings`.
+        sighting: When the run looked.
 
     Returns:
         The columns of DETECTION but validity, and `change` (`closed`), `evidence` (text).
     """
-    missing = _missing(seen, current)
-    if sighting.in_scope_since is not None:
-        since = ibis.literal(sighting.in_scope_since, "timestamp('UTC', 6)")
-        missing = missing.filter(missing.last_found_at.isnull() | (missing.last_found_at >= since))
-    devices = devices.select(_device="source_asset_id", health_status="health_status")
-    versions = (
-        seen.group_by(_device="source_asset_id", _vendor="product_vendor", _product="product_name")
-        .agg(now_version=seen.product_version.min())
-        .select("_device", "_vendor", "_product", "now_version")
-    )
-    wanted = (
-        seen.filter(seen.fixing_kb.notnull())
-        .select(_device="source_asset_id", _kb="fixing_kb")
-        .distinct()
-        .mutate(is_kb_wanted=ibis.literal(value=True))
-    )
-    rows = missing.left_join(devices, [("source_asset_id", "_device")])
-    if said_fixed is None:
-        rows = rows.mutate(_is_said=ibis.literal(value=False))
-    else:
-        said = said_fixed.select(_said="detection_id")
-        rows = rows.left_join(said, [("detection_id", "_said")]).mutate(_is_said=lambda t: t["_said"].notnull())
-    return _with_reason(rows, versions, wanted, sighting)
-
-
-def _with_reason(rows: ir.Table, versions: ir.Table, wanted: ir.Table, sighting: Sighting) -> ir.Table:
-    rows = rows.rename(known_device="_device")
-    product = [("source_asset_id", "_device"), ("product_vendor", "_vendor"), ("product_name", "_product")]
-    rows = rows.left_join(versions, product).drop("_device", "_vendor", "_product")
-    rows = rows.left_join(wanted, [("source_asset_id", "_device"), ("fixing_kb", "_kb")])
-    reason = ibis.cases(
-        (rows.known_device.isnull(), "device-removed"),
-        (rows.health_status == "Inactive", "device-silent"),
-        (rows.now_version.notnull() & (rows.now_version != rows.product_version), "version-changed"),
-        (rows.fixing_kb.notnull() & rows.is_kb_wanted.isnull(), "kb-installed"),
-        (rows["_is_said"], "source-said-fixed"),
-        else_="unexplained",
-    )
-    rows = rows.mutate(close_reason=reason)
-    evidence = ibis.cases(
-        (rows.close_reason == "device-removed", "the device is not in the source's list any more"),
-        (rows.close_reason == "device-silent", "the device's sensor is inactive"),
-        (rows.close_reason == "version-changed", ibis.literal("version on the device now: ") + rows.now_version),
-        (rows.close_reason == "kb-installed", ibis.literal("no row of the device asks for KB") + rows.fixing_kb),
-        (rows.close_reason == "source-said-fixed", "the source reported it as fixed"),
-        else_="a complete reading of the same scope did not report it",
-    )
-    return rows.mutate(
-        evidence=evidence,
+    return explained.mutate(
         state=ibis.literal("closed"),
-        last_found_at=rows.last_found_at.coalesce(_previous(sighting)),
+        last_found_at=explained.last_found_at.coalesce(_previous(sighting)),
         closed_at=ibis.literal(sighting.observed_at, "timestamp('UTC', 6)"),
         change=ibis.literal("closed"),
     ).select(*COLUMNS, "change", "evidence")
-
-
-def _missing(seen: ir.Table, current: ir.Table) -> ir.Table:
-    is_open = current.filter(current.state == "open")
-    return is_open.anti_join(seen, "detection_id")
 
 
 def _previous(sighting: Sighting) -> ir.TimestampValue:

@@ -8,13 +8,26 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
+from riskbridge.model.reasons import REMEDIATED
 from riskbridge.model.target import EVENT, FINDING
 
 _AT = "timestamp('UTC', 6)"
+_VERDICT_AT = 13
+_NO = ibis.literal(value=False)
 ROLLED_UP = tuple(
     n
     for n in FINDING.names
-    if n not in ("reopened_at", "reopened_run", "qds", "score_key", "valid_from_run", "valid_to_run")
+    if n
+    not in (
+        "last_fixed_at",
+        "reopened_at",
+        "reopened_run",
+        "reopened_count",
+        "qds",
+        "score_key",
+        "valid_from_run",
+        "valid_to_run",
+    )
 )
 COLUMNS = tuple(n for n in FINDING.names if n not in ("valid_from_run", "valid_to_run"))
 VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "product_version", "fixing_kb", "title")
@@ -24,8 +37,9 @@ VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "pro
 def roll_up(detections: ir.Table) -> ir.Table:
     """One row a finding from the current detections behind it.
 
-    The open detection with the smallest id, else the closed one with the smallest id, speaks for title, product, KB and
-    closing reason. A finding is open while any detection is.
+    The open detection with the smallest id, else the closed one with the smallest id, speaks for title, product and KB. A
+    finding is open while any detection is; what closed last says why it is fixed, and of several at one time one that is
+    no repair.
 
     Args:
         detections: Current rows of DETECTION, all those of the findings concerned, with `severity` (1 to 5) added.
@@ -43,6 +57,7 @@ def roll_up(detections: ir.Table) -> ir.Table:
         confirmed=(is_open & detections.last_found_at.isnull()).sum(),
         last_found=detections.last_found_at.max(),
         closed=detections.closed_at.max(),
+        verdict=_verdict(detections).max(),
         worst_open=detections.severity.max(where=is_open),
         worst_any=detections.severity.max(),
         worst_word_open=detections.finding_severity.argmax(detections.severity, where=is_open),
@@ -71,8 +86,16 @@ def roll_up(detections: ir.Table) -> ir.Table:
         first_run=rows.first,
         last_found_at=ibis.ifelse(rows.confirmed > 0, ibis.null(_AT), rows.last_found),
         fixed_at=ibis.ifelse(is_fixed, rows.closed, ibis.null(_AT)),
-        fix_reason=ibis.ifelse(is_fixed, rows.close_reason, ibis.null("string")),
+        fix_reason=ibis.ifelse(is_fixed, rows.verdict.substr(_VERDICT_AT), ibis.null("string")),
     ).select(*ROLLED_UP)
+
+
+def _verdict(rows: ir.Table) -> ir.StringValue:
+    """A text that is greatest for the reason that stands: seconds of the closing, then what is no repair."""
+    is_repair = rows.close_reason.isin([r.value for r in REMEDIATED])
+    seconds = rows.closed_at.epoch_seconds().cast("string").lpad(_VERDICT_AT - 1, "0")
+    verdict: ir.StringValue = seconds + ibis.ifelse(is_repair, "0", "1") + rows.close_reason
+    return verdict
 
 
 def lift(detections: ir.Table) -> ir.Table:
@@ -112,6 +135,8 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         *(current[n].name(f"was_{n}") for n in compared),
         was_reopened_at="reopened_at",
         was_reopened_run="reopened_run",
+        was_reopened_count="reopened_count",
+        was_last_fixed_at="last_fixed_at",
         is_stored=ibis.literal(value=True),
     )
     both = rolled_up.left_join(stored, "finding_id").drop("finding_id_right")
@@ -129,6 +154,8 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         change=change,
         reopened_at=ibis.ifelse(is_back, ibis.literal(observed_at, _AT), both.was_reopened_at),
         reopened_run=ibis.ifelse(is_back, ibis.literal(run, "int64"), both.was_reopened_run),
+        reopened_count=both.was_reopened_count.fill_null(0) + ibis.ifelse(is_back.fill_null(_NO), 1, 0).cast("int64"),
+        last_fixed_at=both.fixed_at.coalesce(both.was_last_fixed_at),
     )
     return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_qds", "was_severity")
 
@@ -139,6 +166,8 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
         change=ibis.literal("found"),
         reopened_at=ibis.null(_AT),
         reopened_run=ibis.null("int64"),
+        reopened_count=ibis.literal(0, "int64"),
+        last_fixed_at=rolled_up.fixed_at,
         was_qds=ibis.null("int64"),
         was_severity=ibis.null("int64"),
     ).select(*COLUMNS, "change", "was_qds", "was_severity")
@@ -149,7 +178,7 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
 
     Args:
         followed: What `follow` gave.
-        closings: Closed detections of this run with `finding_id` and `evidence`; None when there are none.
+        closings: Closed detections of this run with `finding_id`, `close_reason`, `evidence`; None when there are none.
         run: The run's number.
         observed_at: The run's time, UTC.
 
@@ -168,8 +197,9 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
     )
     rows = rows.mutate(detail=detail)
     if closings is not None:
-        evidence = closings.group_by(closed_finding="finding_id").agg(evidence=closings.evidence.min())
-        rows = rows.left_join(evidence, [("finding_id", "closed_finding")])
+        told = closings.select("evidence", closed_finding="finding_id", closed_by="close_reason")
+        evidence = told.group_by("closed_finding", "closed_by").agg(evidence=told.evidence.min())
+        rows = rows.left_join(evidence, [("finding_id", "closed_finding"), ("fix_reason", "closed_by")])
         rows = rows.mutate(detail=ibis.ifelse(rows.change == "fixed", rows.evidence, rows.detail))
     return rows.select(
         event_id=hash_id(str(run), rows.change, rows.finding_id),

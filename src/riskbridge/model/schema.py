@@ -52,3 +52,10 @@ class Table:
             if c.name == name:
                 return c
         raise KeyError(name)
+
+
+VALIDITY = (
+    Column("valid_from_run", "int64", nullable=False, description="Run number that wrote this version"),
+    Column("valid_to_run", "int64", description="Run number that replaced it; null while it is current"),
+)
+"""Columns of a table whose rows have versions."""

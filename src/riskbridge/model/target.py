@@ -6,7 +6,8 @@ name in snake case (`external_asset_id`).
 
 from __future__ import annotations
 
-from riskbridge.model.schema import AT, TEXTS, Column, Table
+from riskbridge.model.judgement import DECISION, HELD, HOLD
+from riskbridge.model.schema import AT, TEXTS, VALIDITY, Column, Table
 
 _ASSET_ATTRIBUTES = (
     Column("asset_name", "string", description="Host name as the source spells it", example="wks-0042.example.test"),
@@ -171,11 +172,6 @@ REJECT = Table(
     ),
 )
 
-_VALIDITY = (
-    Column("valid_from_run", "int64", nullable=False, description="Run number that wrote this version"),
-    Column("valid_to_run", "int64", description="Run number that replaced it; null while it is current"),
-)
-
 SOURCE_ASSET = Table(
     "source_asset",
     "A device as one connector last reported it.",
@@ -184,7 +180,7 @@ SOURCE_ASSET = Table(
         Column("connector_id", "string", nullable=False),
         *ASSET_DRAFT.columns,
         Column("content_hash", "string", nullable=False, description="Hash of the attributes; equal means unchanged"),
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("source_asset_id",),
 )
@@ -198,7 +194,7 @@ ASSET_LINK = Table(
         Column("rule", "string", nullable=False, description="Identification rule, or `new` where none matched"),
         Column("matched_on", "string", description="The values that matched, as text"),
         Column("rejected", TEXTS, description="Matches refused, each `rule: values: why`, sorted; empty when none"),
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("source_asset_id",),
 )
@@ -237,7 +233,7 @@ ASSET = Table(
         Column("source_count", "int64", nullable=False, description="Source records behind it"),
         Column("primary_source_asset_id", "string", nullable=False, description="Source record whose attributes won"),
         *(c for c in ASSET_SCORE.columns if c.name != "asset_id"),
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("asset_id",),
 )
@@ -267,7 +263,7 @@ DETECTION = Table(
         Column("close_reason", "string", description="Why it closed"),
         Column("reopened_at", AT, description="Last return after a closing, UTC"),
         Column("reopened_run", "int64", description="Run number of that return"),
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("detection_id",),
 )
@@ -278,7 +274,7 @@ DETECTION_DETAIL = Table(
     (
         Column("detection_id", "string", nullable=False),
         *_DETAILS,
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("detection_id",),
 )
@@ -294,7 +290,7 @@ SOFTWARE = Table(
         Column("asset_id", "string", nullable=False),
         Column("connector_id", "string", nullable=False),
         *_SOFTWARE,
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("software_id",),
 )
@@ -323,11 +319,13 @@ FINDING = Table(
         Column("last_found_at", AT, description="Null while the connector's last reading confirms it"),
         Column("fixed_at", AT),
         Column("fix_reason", "string"),
+        Column("last_fixed_at", AT, description="Last closing, UTC; kept when it returns"),
         Column("reopened_at", AT),
         Column("reopened_run", "int64"),
+        Column("reopened_count", "int64", nullable=False, description="Returns after a closing"),
         Column("qds", "int64", nullable=False, description="1 to 100"),
         Column("score_key", "string", nullable=False, description="Row of cve_score that explains the QDS"),
-        *_VALIDITY,
+        *VALIDITY,
     ),
     key=("finding_id",),
 )
@@ -391,6 +389,16 @@ CVE_SCORE = Table(
     key=("score_key",),
 )
 
+_REPLACED = Column("valid_to_run", "int64", nullable=False, description="Run number that replaced it")
+
+CVE_PAST = Table(
+    "cve_past", "What was known of a CVE before a run knew otherwise.", (*CVE.columns, _REPLACED), key=("cve_id",)
+)
+
+CVE_SCORE_PAST = Table(
+    "cve_score_past", "A QDS before a run replaced it.", (*CVE_SCORE.columns, _REPLACED), key=("score_key",)
+)
+
 RUN = Table(
     "run",
     "A published run: what the warehouse knows of it.",
@@ -425,9 +433,14 @@ WAREHOUSE = (
     DETECTION_DETAIL,
     SOFTWARE,
     FINDING,
+    DECISION,
+    HOLD,
+    HELD,
     EVENT,
     CVE,
     CVE_SCORE,
+    CVE_PAST,
+    CVE_SCORE_PAST,
     RUN,
     RUN_REJECT,
 )

@@ -13,13 +13,23 @@ from riskbridge.enrich.facts import combine
 from riskbridge.forms import hash_id
 from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
-from riskbridge.lifecycle.detections import Sighting, diff_closed, diff_missing, diff_seen, first_versions
+from riskbridge.lifecycle.detections import (
+    Sighting,
+    diff_closed,
+    diff_missing,
+    diff_seen,
+    first_versions,
+    in_scope,
+    missing,
+)
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
+    ASSET_SCORE,
     CVE,
     CVE_DRAFT,
     DETECTION,
@@ -32,6 +42,7 @@ from riskbridge.model.target import (
     SOURCE_ASSET,
 )
 from riskbridge.pipeline.changes import Folded, fold_changes
+from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
@@ -69,6 +80,11 @@ class Reconciliation:
         changes: What is to be published.
         counts: Numbers for the run's record.
         said_fixed: `detection_id` of what the source itself called fixed; None where its stream does not say.
+        devices: Devices that this run read, as SOURCE_ASSET rows; None before `identify`.
+        explained: Missing detections with the reason and evidence they would close with; None when nothing is missing.
+        inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
+        has_device_filter: Not all devices were asked for.
+        has_finding_filter: Not all findings were asked for.
     """
 
     engine: DuckDBEngine
@@ -80,15 +96,20 @@ class Reconciliation:
     changes: Changes = field(default_factory=Changes)
     counts: dict[str, int] = field(default_factory=dict)
     said_fixed: ir.Table | None = None
+    inventory: ir.Table | None = None
+    has_device_filter: bool = False
+    has_finding_filter: bool = False
+    explained: ir.Table | None = None
+    devices: ir.Table | None = None
+    _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
-    _devices: ir.Table | None = None
 
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
         rows = devices.records
-        self._devices = rows
+        self.devices = rows
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
@@ -120,6 +141,12 @@ class Reconciliation:
         self.counts["devices"] = engine.scalar(rows.count())
         self.counts["assets"] = engine.scalar(self._assets.count())
 
+    def begin_by_hand(self) -> None:
+        """Take assets and CVEs as they are stored, for a change that a person makes without reading a source."""
+        scores = [n for n in ASSET_SCORE.names if n != "asset_id"]
+        self._assets = self.engine.materialise(self.warehouse.current(ASSET).drop(*scores), "assets")
+        self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
+
     def begin_sightings(
         self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
     ) -> SightingsBuilder:
@@ -132,7 +159,7 @@ class Reconciliation:
         """
         links = _known(self._links)
         if is_scoped:
-            links = self.engine.materialise(links.semi_join(_known(self._devices), "source_asset_id"), "scope")
+            links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
         return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
@@ -147,6 +174,7 @@ class Reconciliation:
         self.changes.versions[SOFTWARE.name] = found.versions
         self.changes.withdrawn[SOFTWARE.name] = found.gone
         self.counts["software"] = found.number
+        self.inventory = found.now if is_complete else None
 
     def stored_sightings(self) -> ir.Table:
         """What is stored as open, as the sightings of a reading that found the same."""
@@ -171,9 +199,10 @@ class Reconciliation:
         return keyed.records
 
     def open_detections(self) -> int:
-        """How many detections of the connector are stored as open."""
+        """How many detections of the connector are stored as open and within this run's scope."""
         current = self._current_detections()
-        return int(self.engine.scalar((current.state == "open").sum().fill_null(0)))
+        rows = current.filter(current.state == "open")
+        return int(self.engine.scalar(in_scope(rows, self.sighting).count()))
 
     def newly_unreadable(self) -> int:
         """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
@@ -190,27 +219,64 @@ class Reconciliation:
             unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
         return unseen
 
-    def diff(self, seen: ir.Table, *, may_close: bool) -> ir.Table:
+    def compare(self, seen: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
+        """Find out what is missing and why it would close; gives those rows, None when nothing is missing.
+
+        Args:
+            seen: One row a detection.
+            catalogue: CVE drafts that this run read; None when it read none.
+        """
+        current = self._current_detections()
+        if self.engine.scalar(current.count()) == 0:
+            self._seen = seen
+            return None
+        self._seen = self.engine.materialise(seen, "seen")
+        self.explained = self._explained(self._seen, current, catalogue)
+        return self.explained
+
+    def diff(self, *, may_close: bool) -> ir.Table:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
-        engine = self.engine
+        engine, seen, gone = self.engine, _known(self._seen), self.explained
         current = self._current_detections()
         columns = (*DETECTION_COLUMNS, "change", "evidence")
         none = ibis.null("string")
         if engine.scalar(current.count()) == 0:
             versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
         else:
-            seen = engine.materialise(seen, "seen")
             parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
-            if may_close:
-                parts.append(diff_closed(seen, current, _known(self._devices), self.sighting, self.said_fixed))
-            else:
-                parts.append(diff_missing(seen, current, self.sighting).mutate(evidence=none))
+            if gone is not None and may_close:
+                parts.append(diff_closed(gone, self.sighting))
+            elif gone is not None:
+                stored = gone.mutate(close_reason=none)
+                parts.append(diff_missing(stored, self.sighting).mutate(evidence=none))
             together = ibis.union(*(part.select(*columns) for part in parts))
             versions = self._latest_of_each(engine.materialise(together, "detection"))
         self.changes.versions[DETECTION.name] = versions
         for kind, number in self._tally(versions):
             self.counts[f"detections_{kind}"] = number
         return versions
+
+    def _explained(self, seen: ir.Table, current: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
+        """Missing detections with reason and evidence; None when nothing is missing, which then costs no more."""
+        engine = self.engine
+        gone = engine.materialise(missing(seen, current, self.sighting), "missing")
+        if engine.scalar(gone.count()) == 0:
+            return None
+        told = [t.select("cve_id", "description") for t in (self.warehouse.table(CVE), catalogue) if t is not None]
+        beside = engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside")
+        withdrawn = find_withdrawn(gone, seen, beside, current, ibis.union(*told) if len(told) > 1 else told[0])
+        there = None if self.inventory is None else self.inventory.semi_join(gone, "source_asset_id")
+        facts = ReadFacts(
+            seen=beside,
+            devices=_known(self.devices),
+            links=_known(self._links),
+            software=there if there is None else engine.materialise(there, "installed"),
+            withdrawn=engine.materialise(withdrawn, "withdrawn"),
+            said_fixed=self.said_fixed,
+            has_device_filter=self.has_device_filter,
+            has_finding_filter=self.has_finding_filter,
+        )
+        return engine.materialise(explain_closings(gone, facts), "explained")
 
     def _moved(self, current: ir.Table, columns: tuple[str, ...]) -> ir.Table:
         links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
@@ -270,6 +336,8 @@ class Reconciliation:
             changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
             followed = engine.materialise(changed, "finding")
             self._withdraw(versions, findings, rolled)
+            at = self.sighting.observed_at
+            end_acceptances(engine, self.warehouse, self.changes, findings, self.sighting.run, at)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -284,6 +352,15 @@ class Reconciliation:
         for kind, number in self._tally(followed):
             self.counts[f"findings_{kind}"] = number
         self._score_assets(findings, followed, is_first=is_first)
+
+    def score_again(self) -> None:
+        """Score assets as they stand by hand-made changes, and end what is over; no detection changes."""
+        findings = self.warehouse.current(FINDING)
+        nothing = self.engine.materialise(findings.limit(0), "none")
+        self.changes.withdrawn[FINDING.name] = nothing.select("finding_id")
+        at = self.sighting.observed_at
+        end_acceptances(self.engine, self.warehouse, self.changes, findings, self.sighting.run, at)
+        self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
         keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
@@ -319,7 +396,8 @@ class Reconciliation:
     def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
         stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
-        self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
+        gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
+        carry_over(self.engine, self.warehouse, self.changes, gone, versions, stored)
 
     def _score_assets(self, findings: ir.Table, followed: ir.Table, *, is_first: bool) -> None:
         engine = self.engine
@@ -328,7 +406,11 @@ class Reconciliation:
             gone = self.changes.withdrawn[FINDING.name]
             kept = findings.anti_join(followed, "finding_id").anti_join(gone, "finding_id")
             after = kept.select(*after.columns).union(after)
-        open_findings = after.filter(after.state == "open").select("asset_id", "qds")
+        open_findings = after.filter(after.state == "open")
+        self.counts["findings_open"] = engine.scalar(open_findings.count())
+        if not is_first:
+            open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
+        open_findings = open_findings.select("asset_id", "qds")
         assets = _known(self._assets)
         facing = assets.select(
             "asset_id", acs=ibis.literal(DEFAULT_ACS, "int64"), is_internet_facing=ibis.literal(value=False)
@@ -349,7 +431,6 @@ class Reconciliation:
         )
         self.changes.events.append(engine.materialise(self._asset_events(fresh, stored), "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
-        self.counts["findings_open"] = engine.scalar(open_findings.count())
 
     def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
         added = fresh.anti_join(stored, "asset_id")

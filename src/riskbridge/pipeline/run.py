@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from riskbridge.errors import FatalError
+from riskbridge.errors import ConfigError, FatalError
 from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.connector import RunOutcome, Strategy
+from riskbridge.model.reasons import HoldCause
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
+from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
+from riskbridge.pipeline.holding import hold_closings, settle
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Feeds, Reconciliation
@@ -28,14 +31,8 @@ from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import PublishedRun, Warehouse
 from riskbridge.transform.spec import TransformMap
 
-LARGEST_DROP = 0.5
-"""Share of a connector's open detections that may vanish in one run before nothing closes until a person agrees."""
-
 CATALOGUE_OVERLAP = timedelta(days=1)
 """Catalogue entries updated in so long before the last reading are read again, for clocks that differ."""
-
-SMALL_ESTATE = 1000
-"""Open detections up to which a drop of any size is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,7 @@ class RunPlan:
         is_drop_accepted: A person has said that a large drop is real.
         strategy: How findings are to be fetched.
         has_software: The software inventory is read too.
+        largest_drop: Share of the open detections that may vanish at once before their closings are held.
     """
 
     run_id: str
@@ -67,6 +65,7 @@ class RunPlan:
     is_drop_accepted: bool = False
     strategy: Strategy = Strategy.PAGED
     has_software: bool = False
+    largest_drop: float = LARGEST_DROP
 
     @property
     def scope(self) -> str:
@@ -103,11 +102,14 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     """Read, map, identify, follow, score and publish; a run id that is published already is only reported.
 
     Raises:
+        ConfigError: `run.clock-backwards`: the connector's last run is later than this one.
         RiskbridgeError: The run failed; nothing stored before is changed, and the same plan may be run again.
     """
     published = parts.warehouse.find_run(plan.run_id)
     if published is not None:
         return RunReport(published, RunOutcome.SUCCEEDED, _published_counts(parts, published))
+    previous_at = _previous_at(parts, plan.connector_id)
+    _require_forward(plan, previous_at)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
     work = Reconciliation(
         parts.engine,
@@ -117,10 +119,12 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         Sighting(
             report.run,
             plan.observed_at,
-            _previous_at(parts, plan.connector_id),
+            previous_at,
             parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
         ),
         parts.score_settings,
+        has_device_filter=plan.device_filter is not None,
+        has_finding_filter=plan.finding_filter is not None,
     )
     earlier = _earlier(plan, parts)
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
@@ -144,8 +148,11 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         reading.read_software()
     catalogue = reading.read_catalogue(earlier.catalogue_since)
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
-    may_close = _may_close(plan, parts, work, report, reading.doubts)
-    versions = work.diff(seen, may_close=may_close)
+    work.compare(seen, catalogue)
+    verdict = _judge(plan, parts, work, reading.doubts)
+    versions = work.diff(may_close=verdict.may_close)
+    _tell(report, verdict, hold_closings(work, verdict, plan.connector_name))
+    settle(work, versions)
     progress.end(Phase.LIFECYCLE)
     progress.begin(Phase.SCORE, expected_rows=None)
     work.enrich(catalogue, parts.feeds, is_catalogue_whole=earlier.catalogue_at is None)
@@ -161,7 +168,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             connector_name=plan.connector_name,
             observed_at=plan.observed_at,
             published_at=parts.now(),
-            is_complete=may_close,
+            is_complete=verdict.may_close,
             scope_hash=_scope_hash(plan),
             map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
             strategy=reading.strategy.value,
@@ -211,34 +218,27 @@ def _earlier(plan: RunPlan, parts: Parts) -> _Earlier:
     )
 
 
-def _may_close(plan: RunPlan, parts: Parts, work: Reconciliation, report: RunReport, doubts: list[str]) -> bool:
-    """Whether what this run did not see may close: all was read, in the last run's scope, and the drop is believable."""
+def _judge(plan: RunPlan, parts: Parts, work: Reconciliation, doubts: list[str]) -> Verdict:
     if plan.retain_missing:
-        return False
+        return Verdict(may_close=False)
     last = parts.warehouse.last_scope(plan.connector_id)
-    unreadable = work.newly_unreadable() if last is not None else 0
-    if unreadable:
-        doubts = [*doubts, f"{unreadable:,} rows that the last complete run did not have could not be used."]
-    if doubts and not plan.is_drop_accepted:
-        held = "Nothing was closed for being absent; a complete run will, or this one with --accept-drop."
-        report.warnings += [*doubts, held]
-        report.outcome = RunOutcome.PARTIAL
-        return False
-    if last is not None and last != _scope_hash(plan):
-        report.warnings.append(
-            "The filters differ from the last run's, so nothing was closed for being absent this time."
-        )
-        report.outcome = RunOutcome.PARTIAL
-        return False
-    stored, seen = work.open_detections(), work.counts["detections"]
-    if stored > SMALL_ESTATE and seen < stored * (1 - LARGEST_DROP) and not plan.is_drop_accepted:
-        report.warnings.append(
-            f"The source reported {seen:,} detections where {stored:,} are open. So large a drop is held: nothing was "
-            "closed. If it is real, run again with --accept-drop."
-        )
-        report.outcome = RunOutcome.PARTIAL
-        return False
-    return True
+    return judge(
+        work,
+        doubts,
+        is_scope_changed=last is not None and last != _scope_hash(plan),
+        is_first=last is None,
+        is_drop_accepted=plan.is_drop_accepted,
+        largest_drop=plan.largest_drop,
+    )
+
+
+def _tell(report: RunReport, verdict: Verdict, held: str | None) -> None:
+    if verdict.cause is None:
+        return
+    report.outcome = RunOutcome.PARTIAL
+    remedy = "a complete run of the same filters will" if verdict.cause is HoldCause.SCOPE else "a complete run will"
+    nothing = f"Nothing was closed for being absent; {remedy}, or this one with --accept-drop."
+    report.warnings += [*verdict.reasons, held or nothing]
 
 
 def _scope_hash(plan: RunPlan) -> str:
@@ -255,6 +255,17 @@ def _previous_at(parts: Parts, connector_id: str) -> datetime | None:
             remedy="Restore the warehouse from a backup.",
         )
     return found
+
+
+def _require_forward(plan: RunPlan, previous_at: datetime | None) -> None:
+    """Dates of findings follow from the times of runs, so those may not go back."""
+    if previous_at is not None and plan.observed_at < previous_at:
+        raise ConfigError(
+            f"The clock says {plan.observed_at:%Y-%m-%d %H:%M:%S} UTC, and the last run of '{plan.connector_name}' was at "
+            f"{previous_at:%Y-%m-%d %H:%M:%S} UTC. Nothing was read.",
+            code="run.clock-backwards",
+            remedy="Set this machine's clock right. If it was wrong then, wait until that time is past.",
+        )
 
 
 def _count_events(parts: Parts, run: int) -> int:

@@ -16,10 +16,11 @@ COLUMNS = tuple(n for n in SOFTWARE.names if n not in ("valid_from_run", "valid_
 
 @dataclass(frozen=True, slots=True)
 class SoftwareChanges:
-    """New versions of SOFTWARE rows, the keys of those that are gone, and how many there are now."""
+    """New versions of SOFTWARE rows, the keys of those that are gone, and what there is `now` and how much."""
 
     versions: ir.Table
     gone: ir.Table
+    now: ir.Table
     number: int
 
 
@@ -47,4 +48,4 @@ def compare_software(
     versions = engine.materialise(now.anti_join(own, same), "software_versions")
     missing = own.anti_join(now, "software_id").select("software_id")
     gone = missing if is_complete else missing.limit(0)
-    return SoftwareChanges(versions, engine.materialise(gone, "software_gone"), int(engine.scalar(now.count())))
+    return SoftwareChanges(versions, engine.materialise(gone, "software_gone"), now, int(engine.scalar(now.count())))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import ibis.expr.types as ir
 
 from riskbridge.errors import InputError
+from riskbridge.search.clocks import Sla
 from riskbridge.search.compile import compile_query, referenced_columns
 from riskbridge.search.fault import find_nearest
 from riskbridge.search.paging import ordered, rows_after, sort_keys
@@ -21,17 +22,33 @@ WORST_FIRST = ("-qds", "finding_id")
 
 @dataclass(frozen=True, slots=True)
 class FindingTables:
-    """The warehouse tables that findings are looked up in, all versions: FINDING, ASSET, CVE, CVE_SCORE, RUN."""
+    """The warehouse tables that findings are looked up in, all versions: FINDING, ASSET, CVE, CVE_SCORE, RUN.
+
+    `decision` holds the current rows of DECISION; `now` and `sla` are what due dates are held against.
+    """
 
     finding: ir.Table
     asset: ir.Table
     cve: ir.Table
     cve_score: ir.Table
     run: ir.Table
+    decision: ir.Table | None = None
+    now: datetime | None = None
+    sla: Sla | None = None
 
     def view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current findings with those columns; see `finding_view`."""
-        return finding_view(self.finding, self.asset, self.cve, self.cve_score, self.run, columns=columns)
+        return finding_view(
+            self.finding,
+            self.asset,
+            self.cve,
+            self.cve_score,
+            self.run,
+            columns=columns,
+            decision=self.decision,
+            now=self.now,
+            sla=self.sla,
+        )
 
 
 def count_findings(tables: FindingTables, query: str, now: datetime) -> ir.IntegerScalar:
@@ -42,6 +59,16 @@ def count_findings(tables: FindingTables, query: str, now: datetime) -> ir.Integ
     """
     view = tables.view({"finding_id"} | referenced_columns(query, "findings"))
     return view.filter(compile_query(query, view, "findings", now)).count()
+
+
+def select_findings(tables: FindingTables, query: str, now: datetime) -> ir.Table:
+    """The ids of all findings a QQL query describes: `finding_id`, lazy, in no order.
+
+    Raises:
+        InputError: `qql.*`, with the place.
+    """
+    view = tables.view({"finding_id"} | referenced_columns(query, "findings"))
+    return view.filter(compile_query(query, view, "findings", now)).select("finding_id")
 
 
 def find_findings(
@@ -82,9 +109,7 @@ def find_findings(
     if after is not None:
         keys = keys.filter(rows_after(keys, sort_keys(sort, "finding_id"), after))
     keys = keys.order_by(_order(keys, sort)).limit(limit, offset=offset).select("finding_id")
-    page = FindingTables(
-        tables.finding.semi_join(keys, "finding_id"), tables.asset, tables.cve, tables.cve_score, tables.run
-    )
+    page = replace(tables, finding=tables.finding.semi_join(keys, "finding_id"))
     rows = page.view({*wanted, *by, "finding_id"})
     return rows.order_by(_order(rows, sort)).select(*wanted)
 

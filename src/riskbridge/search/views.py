@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
 from riskbridge.model.target import ASSET, FINDING
+from riskbridge.search.clocks import Sla, clock, decision_facts
 
 VENDOR_NAME = "Microsoft"
 VENDOR_PRODUCT_NAME = "Defender"
@@ -17,6 +19,8 @@ AT = "timestamp('UTC', 6)"
 _VALIDITY = ("valid_from_run", "valid_to_run")
 _FINDING_COLUMNS = tuple(n for n in FINDING.names if n not in (*_VALIDITY, "last_found_at"))
 _ASSET_COLUMNS = tuple(n for n in ASSET.names if n not in _VALIDITY)
+_DECISION_COLUMNS = ("verdict", "accepted_until", "owner", "due_on", "decision_tags", "note", "why", "decided_by")
+_CLOCK_COLUMNS = ("due_at", "sla_state", "time_to_fix_days")
 _CONSTANTS = ("vendor_name", "vendor_product_name")
 _RUN_COLUMNS = ("status", "last_found_at", "connector_name")
 _CVE_COLUMNS = (
@@ -52,6 +56,8 @@ FINDING_VIEW = (
     *_FINDING_COLUMNS,
     *_RUN_COLUMNS,
     "qvss",
+    *_DECISION_COLUMNS,
+    *_CLOCK_COLUMNS,
     *_CONSTANTS,
     *(n for n in ASSET_VIEW if n != "asset_id"),
     *_CVE_COLUMNS,
@@ -68,6 +74,9 @@ def finding_view(
     run: ir.Table,
     *,
     columns: Collection[str] | None = None,
+    decision: ir.Table | None = None,
+    now: datetime | None = None,
+    sla: Sla | None = None,
 ) -> ir.Table:
     """Current findings with their status, their asset, what is known of their CVE, and their score.
 
@@ -83,6 +92,9 @@ def finding_view(
         run: RUN; a few rows a connector.
         columns: The columns wanted, of `FINDING_VIEW`; None for all. Tables that none of them needs are not joined,
             which is what makes a count or the keys of a page cheap.
+        decision: DECISION, current rows; None for none.
+        now: The moment that acceptances and due dates are held against, UTC; None: the engine's clock.
+        sla: Days by severity; None for the built-in ones.
 
     Returns:
         One row a finding, lazy, unordered: the columns of `FINDING_VIEW` that were wanted, in its order.
@@ -107,6 +119,13 @@ def finding_view(
         factors = _pick(_score_factors(cve_score), wanted, key="score_key")
         view = view.left_join(factors, rows.score_key == factors.key)
         given |= _columns(factors)
+    if wanted & {*_DECISION_COLUMNS, *_CLOCK_COLUMNS}:
+        at: Any = ibis.now() if now is None else ibis.literal(now, AT)
+        decided = None if decision is None else decision_facts(decision, at)
+        if decided is not None:
+            view = view.left_join(decided, rows.finding_id == decided.key)
+        given |= dict.fromkeys(_DECISION_COLUMNS, ibis.null("string")) if decided is None else _columns(decided)
+        given |= clock(rows, None if decided is None else decided.due_on, at, sla or Sla())
     given["qvss"] = rows.qds / 10
     given["vendor_name"] = ibis.literal(VENDOR_NAME)
     given["vendor_product_name"] = ibis.literal(VENDOR_PRODUCT_NAME)

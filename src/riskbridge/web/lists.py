@@ -34,6 +34,7 @@ COLUMNS: dict[Subject, dict[str, str]] = {
         "epss": "EPSS",
         "cvss_score": "CVSS",
         "exploit_maturity": "Maturity",
+        "sla_state": "SLA",
         "first_found_at": "First found",
     },
 }
@@ -45,22 +46,23 @@ _TOKEN_OF = {subject: {t.column: t for t in tokens} for subject, tokens in TOKEN
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """What a list shows: its query, order, page and grouping; `link` gives the address with some of them changed."""
+    """What a list shows: its query, order, page, grouping and moment; `link` gives the address with some of them changed."""
 
     path: str
     query: str = ""
     sort: str = ""
     page: str = ""
     group: str = ""
+    as_of: str = ""
 
     @classmethod
     def of(cls, path: str, given: Mapping[str, str]) -> ListState:
         """The state that an address describes."""
-        return cls(path, given.get("query", ""), given.get("sort", ""), given.get("page", ""), given.get("group", ""))
+        return cls(path, *(given.get(name, "") for name in ("query", "sort", "page", "group", "as_of")))
 
     def link(self, **changes: str) -> str:
         """The address of this list with those parts changed; another query or order begins at the first page."""
-        parts = {"query": self.query, "sort": self.sort, "group": self.group, **changes}
+        parts = {"query": self.query, "sort": self.sort, "group": self.group, "as_of": self.as_of, **changes}
         text = urlencode({k: v for k, v in parts.items() if v})
         return f"{self.path}?{text}" if text else self.path
 

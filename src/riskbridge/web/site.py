@@ -212,6 +212,7 @@ def _list(request: Request, caller: Caller, service: Service, subject: Subject) 
 
 
 def _rows(app: App, subject: Subject, state: ListState) -> dict[str, Any]:
+    as_of = state.as_of.strip() or None
     found = browse(
         app,
         subject,
@@ -220,11 +221,13 @@ def _rows(app: App, subject: Subject, state: ListState) -> dict[str, Any]:
         limit=PAGE_ROWS,
         page=state.page,
         columns=ROW_COLUMNS[subject],
+        as_of=as_of,
     )
     groups = None
     if state.group:
-        groups = group_findings(app, state.group, state.query, limit=PAGE_ROWS)  # type: ignore[arg-type]  # checked there
-    return {"found": found, "facets": facets(app, subject, state.query), "groups": groups}
+        by: Any = state.group
+        groups = group_findings(app, by, state.query, limit=PAGE_ROWS, as_of=as_of)
+    return {"found": found, "facets": facets(app, subject, state.query, as_of=as_of), "groups": groups}
 
 
 @_router.get("/inventory/assets/{asset_id}")
@@ -331,5 +334,5 @@ def show_run(request: Request, caller: Person, service: Served, run_id: str) -> 
     """One run: how it went, its counts, warnings and how each stream was read."""
     run = over_api.run_as_dict(service.app.store.get_run(run_id))
     with service.reading() as app:
-        rejects = app.list_rejects(limit=50) if run["run"] == app.warehouse.last_run() else []
+        rejects = app.list_rejects(limit=50) if run["run"] == app.warehouse.last_read() else []
     return _page(request, "run.html", caller=caller, run=run, rejects=rejects)

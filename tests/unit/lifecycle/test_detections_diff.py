@@ -20,6 +20,7 @@ from riskbridge.lifecycle.detections import (
     diff_missing,
     diff_seen,
     first_versions,
+    missing,
 )
 from riskbridge.model.target import DETECTION
 from riskbridge.store.engine import DuckDBEngine
@@ -60,16 +61,11 @@ def table(engine: DuckDBEngine) -> Callable[..., Any]:
     """A function: rows as a table with some columns of DETECTION."""
 
     def make(names: tuple[str, ...], *rows: dict[str, Any]) -> Any:
-        types = {n: DETECTION.column(n).type for n in names}
+        types = {n: DETECTION.column(n).type if n in DETECTION.names else "string" for n in names}
         filled = [{n: row.get(n) for n in names} for row in rows]
         return engine.from_arrow(pa.Table.from_pylist(filled, schema=ibis.schema(types).to_pyarrow()), types)
 
     return make
-
-
-def devices(engine: DuckDBEngine, *rows: tuple[str, str]) -> Any:
-    types = {"source_asset_id": "string", "health_status": "string"}
-    return engine.from_arrow(pa.table({n: [r[i] for r in rows] for i, n in enumerate(types)}), types)
 
 
 @pytest.mark.parametrize(
@@ -131,44 +127,6 @@ def test_the_first_reading_needs_no_comparison_and_gives_the_same(
     assert first == compared
 
 
-@pytest.mark.parametrize(
-    ("stored", "device", "others", "reason"),
-    [
-        pytest.param(OPEN, None, [], "device-removed", id="device gone"),
-        pytest.param(OPEN, ("s1", "Inactive"), [], "device-silent", id="sensor silent"),
-        pytest.param(
-            OPEN,
-            ("s1", "Active"),
-            [BASE | {"detection_id": "d2", "product_version": "5.6.2"}],
-            "version-changed",
-            id="upgraded",
-        ),
-        pytest.param(OPEN | {"fixing_kb": "5055523"}, ("s1", "Active"), [], "kb-installed", id="patched"),
-        pytest.param(
-            OPEN | {"fixing_kb": "5055523"},
-            ("s1", "Active"),
-            [BASE | {"detection_id": "d2", "product_name": "other", "fixing_kb": "5055523"}],
-            "unexplained",
-            id="the KB is still asked for",
-        ),
-        pytest.param(OPEN, ("s1", "Active"), [], "unexplained", id="nothing speaks for it"),
-    ],
-)
-def test_why_what_is_not_seen_closes(
-    engine: DuckDBEngine,
-    table: Callable[..., Any],
-    stored: dict[str, Any],
-    device: tuple[str, str] | None,
-    others: list[dict[str, Any]],
-    reason: str,
-) -> None:
-    known = devices(engine, *([device] if device else []))
-    (version,) = engine.records(diff_closed(table(SEEN, *others), table(COLUMNS, stored), known, SIGHTING))
-    assert (version["change"], version["state"], version["close_reason"]) == ("closed", "closed", reason)
-    assert (version["closed_at"], version["last_found_at"]) == (NOW, BEFORE)
-    assert version["evidence"]
-
-
 def test_what_was_last_seen_under_other_filters_does_not_close(engine: DuckDBEngine, table: Callable[..., Any]) -> None:
     sighting = Sighting(run=7, observed_at=NOW, previous_at=BEFORE, in_scope_since=BEFORE)
     rows = [
@@ -176,15 +134,28 @@ def test_what_was_last_seen_under_other_filters_does_not_close(engine: DuckDBEng
         OPEN | {"detection_id": "seen in scope", "last_found_at": BEFORE},
         OPEN | {"detection_id": "seen before the scope", "last_found_at": LONG_AGO},
     ]
-    closed = diff_closed(table(SEEN), table(COLUMNS, *rows), devices(engine, ("s1", "Active")), sighting)
-    assert {v["detection_id"] for v in engine.records(closed)} == {"confirmed by the last run", "seen in scope"}
+    gone = engine.records(missing(table(SEEN), table(COLUMNS, *rows), sighting))
+    assert {v["detection_id"] for v in gone} == {"confirmed by the last run", "seen in scope"}
+
+
+def test_a_closing_keeps_its_reason_and_the_last_sighting(engine: DuckDBEngine, table: Callable[..., Any]) -> None:
+    explained = table((*COLUMNS, "evidence"), OPEN | {"close_reason": "device-silent"})
+    (version,) = engine.records(diff_closed(explained, SIGHTING))
+    assert version | {"first_found_at": None} == dict.fromkeys((*COLUMNS, "evidence")) | OPEN | {
+        "state": "closed",
+        "change": "closed",
+        "close_reason": "device-silent",
+        "closed_at": NOW,
+        "last_found_at": BEFORE,
+        "first_found_at": None,
+    }
 
 
 def test_a_run_that_may_not_close_writes_the_last_sighting_down_once(
     engine: DuckDBEngine, table: Callable[..., Any]
 ) -> None:
     rows = [OPEN, OPEN | {"detection_id": "d2", "last_found_at": LONG_AGO}, CLOSED | {"detection_id": "d3"}]
-    versions = engine.records(diff_missing(table(SEEN), table(COLUMNS, *rows), SIGHTING))
+    versions = engine.records(diff_missing(missing(table(SEEN), table(COLUMNS, *rows), SIGHTING), SIGHTING))
     assert [(v["detection_id"], v["change"], v["state"], v["last_found_at"]) for v in versions] == [
         ("d1", "unseen", "open", BEFORE)
     ]

@@ -98,6 +98,7 @@ FINDINGS = [
         "score_key": "CVE-2023-0001",
         "state": "fixed",
         "fixed_at": day("2026-11-01T00:00:00"),
+        "last_fixed_at": day("2026-11-01T00:00:00"),
         "fix_reason": "version-changed",
         "last_found_at": day("2026-10-31T00:00:00"),
         "first_found_at": day("2026-09-30T23:59:59"),
@@ -116,6 +117,7 @@ FINDINGS = [
         "first_run": 1,
         "reopened_at": day("2026-11-20T18:00:00"),
         "reopened_run": 3,
+        "reopened_count": 1,
     },
     {
         "finding_id": "f5",
@@ -140,6 +142,7 @@ FINDING_DEFAULTS = {
     "state": "open",
     "first_found_at": day("2026-10-01T08:00:00"),
     "first_run": 1,
+    "reopened_count": 0,
     "score_key": "?",
     "valid_from_run": 1,
 }

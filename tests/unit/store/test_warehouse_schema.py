@@ -40,3 +40,24 @@ def test_a_warehouse_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
     engine.close()
     assert refused.value.code == "warehouse.newer"
     assert tables == (2,)
+
+
+def test_findings_of_the_second_form_get_their_last_fix_and_one_return(tmp_path: Path) -> None:
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    Warehouse(engine).ensure_schema()
+    for column in ("last_fixed_at", "reopened_count"):
+        engine.execute(f"ALTER TABLE finding DROP COLUMN {column}")
+    engine.execute("UPDATE riskbridge_schema SET version = 2")
+    engine.execute(
+        "INSERT INTO finding (finding_id, fixed_at, reopened_run) VALUES "
+        "('fixed', '2026-11-20 12:00:00+00', NULL), ('returned', NULL, 3), ('open', NULL, NULL)"
+    )
+    Warehouse(engine).ensure_schema()
+    columns = ("finding_id", "last_fixed_at", "reopened_count")
+    rows = engine.records(engine.table("finding").select(*columns).order_by("finding_id"))
+    engine.close()
+    assert [tuple(r.values()) for r in rows] == [
+        ("fixed", datetime(2026, 11, 20, 12, tzinfo=UTC), 0),
+        ("open", None, 0),
+        ("returned", None, 1),
+    ]

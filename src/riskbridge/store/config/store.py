@@ -249,6 +249,16 @@ class ConfigStore:
             session.merge(SettingRow(name=name, value=value, changed_at=self._now()))
             self._audit(session, "setting.changed", name, {"value": value})
 
+    @property
+    def actor(self) -> str:
+        """Who makes the changes."""
+        return self._actor
+
+    def record(self, action: str, name: str, detail: dict[str, Any]) -> None:
+        """Add an audit entry for a change that is kept elsewhere, such as a decision in the warehouse."""
+        with self._database.writing() as session:
+            self._audit(session, action, name, detail)
+
     def list_audit(self, *, limit: int = 100) -> list[AuditEntry]:
         """What people changed, newest first."""
         with self._database.reading() as session:

@@ -16,12 +16,15 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskbridge.errors import ConfigError
+from riskbridge.model.judgement import DECISION, HELD, HOLD
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
     CVE,
+    CVE_PAST,
     CVE_SCORE,
+    CVE_SCORE_PAST,
     DETECTION,
     DETECTION_DETAIL,
     EVENT,
@@ -34,7 +37,7 @@ from riskbridge.model.target import (
 )
 from riskbridge.store.engine import DuckDBEngine
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -44,8 +47,16 @@ _TO_VERSION_2 = (
 )
 """A run before there were strategies read the live list page by page."""
 
-_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING)
-_REPLACED = (CVE, CVE_SCORE)
+_TO_VERSION_3 = (
+    "ALTER TABLE finding ADD COLUMN IF NOT EXISTS last_fixed_at TIMESTAMPTZ",
+    "ALTER TABLE finding ADD COLUMN IF NOT EXISTS reopened_count BIGINT",
+    "UPDATE finding SET last_fixed_at = fixed_at WHERE last_fixed_at IS NULL",
+    "UPDATE finding SET reopened_count = CASE WHEN reopened_run IS NULL THEN 0 ELSE 1 END WHERE reopened_count IS NULL",
+)
+"""Of the returns of a finding the last alone was kept before."""
+
+_VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
+_REPLACED = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ class Changes:
         contents: The whole new contents of `cve` and `cve_score`, where they changed.
         events: EVENT rows without `run`.
         rejects: REJECT rows.
+        held: HELD rows.
     """
 
     versions: dict[str, ir.Table] = field(default_factory=dict)
@@ -82,6 +94,7 @@ class Changes:
     contents: dict[str, ir.Table] = field(default_factory=dict)
     events: list[ir.Table] = field(default_factory=list)
     rejects: list[ir.Table] = field(default_factory=list)
+    held: list[ir.Table] = field(default_factory=list)
 
 
 class Warehouse:
@@ -100,12 +113,13 @@ class Warehouse:
         self.engine.execute(
             f"INSERT INTO riskbridge_schema SELECT {SCHEMA_VERSION} WHERE NOT EXISTS (FROM riskbridge_schema)"
         )
-        self._migrate()
+        version = self._version()
         for table in WAREHOUSE:
             columns = ", ".join(f'"{c.name}" {_duckdb_type(c.type)}' for c in table)
             self.engine.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
+        self._migrate(version)
 
-    def _migrate(self) -> None:
+    def _version(self) -> int:
         found = self.engine.execute("SELECT max(version) FROM riskbridge_schema").fetchone()
         version = int(found[0]) if found else SCHEMA_VERSION
         if version > SCHEMA_VERSION:
@@ -114,11 +128,16 @@ class Warehouse:
                 code="warehouse.newer",
                 remedy="Upgrade riskbridge. The warehouse was not changed.",
             )
-        if version < SCHEMA_VERSION:
-            with self.engine.transaction():
-                for statement in _TO_VERSION_2:
+        return version
+
+    def _migrate(self, version: int) -> None:
+        if version == SCHEMA_VERSION:
+            return
+        with self.engine.transaction():
+            for since, statements in ((2, _TO_VERSION_2), (3, _TO_VERSION_3)):
+                for statement in statements if version < since else ():
                     self.engine.execute(statement)
-                self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
+            self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""
@@ -134,6 +153,11 @@ class Warehouse:
     def last_run(self) -> int:
         """The number of the newest published run; 0 before the first."""
         found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run"').fetchone()
+        return int(found[0]) if found else 0
+
+    def last_read(self) -> int:
+        """The number of the newest published run that read a source; 0 before the first."""
+        found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run" WHERE connector_id <> \'\'').fetchone()
         return int(found[0]) if found else 0
 
     def find_run(self, run_id: str) -> int | None:
@@ -177,14 +201,17 @@ class Warehouse:
             for table in _VERSIONED:
                 self._replace_versions(table, run, changes.versions, changes.withdrawn)
                 is_written(table.name)
-            for table in _REPLACED:
+            for table, past in _REPLACED:
                 if table.name in changes.contents:
+                    self._keep_replaced(table, past, changes.contents[table.name], run)
                     self.engine.execute(f'DELETE FROM "{table.name}"')
                     self.engine.append(table.name, changes.contents[table.name].select(*table.names))
             for events in changes.events:
                 self.engine.append(EVENT.name, events.mutate(run=_int(run)).select(*EVENT.names))
             for rejects in changes.rejects:
                 self.engine.append(RUN_REJECT.name, rejects.mutate(run=_int(run)).select(*RUN_REJECT.names))
+            for held in changes.held:
+                self.engine.append(HELD.name, held.select(*HELD.names))
             self._insert_run(run, published)
             is_written(EVENT.name)
 
@@ -202,6 +229,12 @@ class Warehouse:
         if table.name in versions:
             rows = versions[table.name].mutate(valid_from_run=_int(run))
             self.engine.append(table.name, rows.select(*(n for n in table.names if n != "valid_to_run")))
+
+    def _keep_replaced(self, table: Table, past: Table, fresh: ir.Table, run: int) -> None:
+        """Keep the rows that a run replaces by others, for looking back."""
+        stored = self.table(table)
+        same = [stored[n].identical_to(fresh[n]) for n in table.names]
+        self.engine.append(past.name, stored.anti_join(fresh, same).mutate(valid_to_run=_int(run)).select(*past.names))
 
     def _insert_run(self, run: int, published: PublishedRun) -> None:
         values: dict[str, Any] = {

@@ -1,0 +1,237 @@
+"""What people decided about findings: changed by hand, ended on its date, and taken account of in scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.forms import hash_id
+from riskbridge.model.judgement import DECISION
+from riskbridge.model.target import EVENT
+from riskbridge.store.engine import DuckDBEngine
+from riskbridge.store.warehouse.warehouse import Changes, Warehouse
+
+COLUMNS = tuple(n for n in DECISION.names if not n.startswith("valid_"))
+_AT = "timestamp('UTC', 6)"
+_NO = ibis.literal(value=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says about some findings; what is None stays as it was.
+
+    Attributes:
+        by: The person.
+        at: When, UTC.
+        why: The reason; None where none is needed.
+        accepted_until: Last day on which the risk is accepted.
+        is_false_positive: It is none.
+        is_mitigated: It is mitigated otherwise.
+        is_undone: Accepted, false positive and mitigated are taken back.
+        owner: Who is to see to it; empty for nobody.
+        due_on: By when; `date.max` for the day by severity again.
+        note: A note; empty for none.
+        tags: Tags to add.
+        untags: Tags to take away.
+    """
+
+    by: str
+    at: datetime
+    why: str | None = None
+    accepted_until: date | None = None
+    is_false_positive: bool = False
+    is_mitigated: bool = False
+    is_undone: bool = False
+    owner: str | None = None
+    due_on: date | None = None
+    note: str | None = None
+    tags: Sequence[str] = ()
+    untags: Sequence[str] = ()
+
+    @property
+    def kind(self) -> str:
+        """The one word for it in an event."""
+        words = {
+            "accepted": self.accepted_until is not None,
+            "false-positive": self.is_false_positive,
+            "mitigated": self.is_mitigated,
+            "undone": self.is_undone,
+        }
+        return next((word for word, holds in words.items() if holds), "annotated")
+
+    def text(self) -> str:
+        """What was decided, in words."""
+        parts = [
+            f"accepted until {self.accepted_until}" if self.accepted_until else "",
+            "false positive" if self.is_false_positive else "",
+            "mitigated" if self.is_mitigated else "",
+            "verdict taken back" if self.is_undone else "",
+            "" if self.owner is None else f"owner {self.owner or 'nobody'}",
+            "" if self.due_on is None else "due by severity" if self.due_on == date.max else f"due {self.due_on}",
+            "" if self.note is None else f"note: {self.note}",
+            f"tags {', '.join(sorted(self.tags))}" if self.tags else "",
+            f"without tags {', '.join(sorted(self.untags))}" if self.untags else "",
+        ]
+        said = "; ".join(p for p in parts if p) + f", by {self.by}"
+        return f"{said}: {self.why}" if self.why else said
+
+
+def new_decisions(findings: ir.Table, stored: ir.Table, decision: Decision) -> ir.Table:
+    """Rows of DECISION, without validity, after a decision about some findings.
+
+    Args:
+        findings: `finding_id`, one row each.
+        stored: Current rows of DECISION.
+        decision: What is decided.
+    """
+    was = stored.rename({f"was_{n}": n for n in COLUMNS})
+    rows = findings.select("finding_id").left_join(was, [("finding_id", "was_finding_id")])
+    has_verdict = decision.kind != "annotated"
+    is_false, is_mitigated = (
+        ibis.literal(value=given) if has_verdict else rows[f"was_{name}"].fill_null(_NO)
+        for name, given in (
+            ("is_false_positive", decision.is_false_positive),
+            ("is_mitigated", decision.is_mitigated),
+        )
+    )
+    accepted = ibis.literal(decision.accepted_until, "date") if has_verdict else rows.was_accepted_until
+    due = rows.was_due_on
+    if decision.due_on is not None:
+        due = ibis.literal(None if decision.due_on == date.max else decision.due_on, "date")
+    none: Any = _texts(())
+    tags = rows.was_decision_tags.fill_null(none).concat(_texts(decision.tags)).unique().sort()
+    if decision.untags:
+        tags = tags.filter(lambda tag: ~tag.isin(list(decision.untags)))
+    return rows.select(
+        finding_id="finding_id",
+        accepted_until=accepted,
+        is_false_positive=is_false,
+        is_mitigated=is_mitigated,
+        owner=_given(decision.owner, rows.was_owner),
+        due_on=due,
+        decision_tags=tags,
+        note=_given(decision.note, rows.was_note),
+        why=rows.was_why if decision.why is None else ibis.literal(decision.why, "string"),
+        decided_by=ibis.literal(decision.by, "string"),
+        decided_at=ibis.literal(decision.at, _AT),
+    ).select(*COLUMNS)
+
+
+def decision_events(findings: ir.Table, decision: Decision, run: int) -> ir.Table:
+    """An event for every finding decided about: EVENT rows without `run`.
+
+    Args:
+        findings: `finding_id`, `asset_id`.
+        decision: What was decided.
+        run: The number it is published under.
+    """
+    return _events(findings, run, decision.at, "decided", decision.kind, ibis.literal(decision.text()))
+
+
+def end_acceptances(
+    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, findings: ir.Table, run: int, at: datetime
+) -> int:
+    """End, once, the acceptances whose last day is over; gives how many. Nothing else that people decided is touched.
+
+    Args:
+        engine: Executes.
+        warehouse: What is stored.
+        changes: Takes the new versions and the events.
+        findings: Current rows of FINDING.
+        run: The run's number.
+        at: Its time, UTC.
+    """
+    stored = warehouse.current(DECISION)
+    over = stored.filter(stored.accepted_until < ibis.literal(at.date()))
+    fresh = changes.versions.get(DECISION.name)
+    over = over if fresh is None else over.anti_join(fresh, "finding_id")
+    if int(engine.scalar(over.count())) == 0:
+        return 0
+    ended = engine.materialise(over.mutate(accepted_until=ibis.null("date")).select(*COLUMNS), "ended")
+    _add(changes, ended)
+    told = over.select("finding_id", "accepted_until").join(findings.select("finding_id", "asset_id"), "finding_id")
+    detail = ibis.literal("accepted until ") + told.accepted_until.cast("string") + ", which is over"
+    changes.events.append(engine.materialise(_events(told, run, at, "acceptance-ended", "expired", detail), "ended"))
+    return int(engine.scalar(ended.count()))
+
+
+def without_suppressed(
+    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, findings: ir.Table, today: date
+) -> ir.Table:
+    """Findings but those that are accepted that day or false positives, as decisions stand after the changes.
+
+    Costs a count where nobody decided anything.
+    """
+    stored, fresh = warehouse.current(DECISION), changes.versions.get(DECISION.name)
+    if fresh is not None:
+        stored = stored.anti_join(fresh, "finding_id").select(*COLUMNS).union(fresh.select(*COLUMNS))
+    is_accepted = (stored.accepted_until >= ibis.literal(today)).fill_null(_NO)
+    silenced = engine.materialise(
+        stored.filter(stored.is_false_positive | is_accepted).select("finding_id"), "silenced"
+    )
+    if int(engine.scalar(silenced.count())) == 0:
+        return findings
+    return findings.anti_join(silenced, "finding_id")
+
+
+def carry_over(
+    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, orphans: ir.Table, versions: ir.Table, old: ir.Table
+) -> None:
+    """Let decisions go along with findings that go on under another id, since their device went to another asset.
+
+    Args:
+        engine: Executes.
+        warehouse: What is stored.
+        changes: Takes the new versions; the old ones are withdrawn.
+        orphans: `finding_id` of findings that are no more.
+        versions: New versions of detections.
+        old: Their stored versions.
+    """
+    stored = warehouse.current(DECISION)
+    touched = stored.semi_join(orphans, "finding_id")
+    if int(engine.scalar(touched.count())) == 0:
+        return
+    was = old.select("detection_id", was_finding_id="finding_id")
+    moves = versions.select("detection_id", "finding_id").join(was, "detection_id")
+    moves = moves.group_by("finding_id").agg(was_finding_id=moves.was_finding_id.min())
+    moves = moves.anti_join(stored, "finding_id")
+    carried = engine.materialise(
+        moves.join(touched.rename(old_finding="finding_id"), [("was_finding_id", "old_finding")]).select(*COLUMNS),
+        "carried",
+    )
+    _add(changes, carried)
+    changes.withdrawn[DECISION.name] = engine.materialise(touched.select("finding_id"), "moved_decisions")
+
+
+def _add(changes: Changes, rows: ir.Table) -> None:
+    """Besides what this change decides already, which stands."""
+    fresh = changes.versions.get(DECISION.name)
+    if fresh is not None:
+        rows = fresh.select(*COLUMNS).union(rows.anti_join(fresh, "finding_id"))
+    changes.versions[DECISION.name] = rows
+
+
+def _events(rows: ir.Table, run: int, at: datetime, kind: str, reason: str, detail: ir.StringValue) -> ir.Table:
+    return rows.select(
+        event_id=hash_id(str(run), kind, rows.finding_id),
+        at=ibis.literal(at, _AT),
+        kind=ibis.literal(kind),
+        subject_id=rows.finding_id,
+        asset_id=rows.asset_id,
+        reason=ibis.literal(reason),
+        detail=detail,
+    ).select(*(n for n in EVENT.names if n != "run"))
+
+
+def _given(text: str | None, stored: ir.StringValue) -> ir.StringValue:
+    return stored if text is None else ibis.literal(text or None, "string")
+
+
+def _texts(words: Sequence[str]) -> ir.ArrayValue:
+    found: ir.ArrayValue = ibis.literal(list(words), "array<string>")
+    return found
