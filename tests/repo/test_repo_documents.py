@@ -8,6 +8,7 @@ import pytest
 import riskbridge.cli.decide
 import riskbridge.cli.held
 import riskbridge.cli.preview
+import riskbridge.cli.record
 import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 

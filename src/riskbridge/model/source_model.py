@@ -225,6 +225,10 @@ _INVENTORY_FIELDS = (
     Field("endOfSupportStatus", "string", "Whether the version is still supported"),
     Field("endOfSupportDate", "datetime", "Until when it is"),
     Field("productCodeCpe", "string", "Common platform enumeration", "cpe:2.3:a:openssl:openssl:3.3.1:*:*:*:*:*:*:*"),
+    Field("osVersion", "string", "Release of the operating system", "22H2"),
+    Field("osArchitecture", "string", "Processor architecture", "x64"),
+    Field("isOnboarded", "boolean", "Whether the device is onboarded, not merely discovered", "true"),
+    Field("lastSeenTimestamp", "datetime", "When the device last reported", "2026-11-20 17:42:00"),
 )
 
 

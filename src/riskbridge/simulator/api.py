@@ -148,6 +148,9 @@ class DefenderApi:
             if fault is not None and fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
             response = broken_answer(fault.kind if fault is not None else None) or self._refuse(request, api, fault)
+            if response is None and api in self._world.refusals:
+                status, text = self._world.refusals[api]
+                response = service_error(status, "Forbidden" if status == 403 else "NotFound", text)
             if response is None:
                 response = await run_in_threadpool(answer, request, api, fault)
             self._log(request, 0 if isinstance(response, ResetResponse) else response.status_code)

@@ -21,6 +21,7 @@ from riskbridge.simulator.clock import TenantClock
 from riskbridge.simulator.entra import Entra
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.scenarios import play
+from riskbridge.simulator.snapshots import Snapshot
 from riskbridge.simulator.tenant import Tenant
 
 _Values = dict[str, Any]
@@ -109,9 +110,9 @@ class Control:
 
     async def _findings(self, request: Request) -> Response:
         """Every detection that is true now (or was, `?snapshot=newest`), as lists of device, CVE, vendor, product, version."""
-        if "snapshot" not in request.query_params or self._api.exports is None:
+        snapshot = None if self._api.exports is None else self._api.exports.archive.catch_up()
+        if "snapshot" not in request.query_params or not isinstance(snapshot, Snapshot):
             return JSONResponse(await run_in_threadpool(self._tenant().findings))
-        snapshot = self._api.exports.archive.catch_up()
         rows = await run_in_threadpool(self._tenant().detections, snapshot.installed)
         return JSONResponse({"at": snapshot.at.isoformat(), "rows": rows})
 

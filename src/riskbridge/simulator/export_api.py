@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote, unquote_plus
 
 from starlette.requests import Request
@@ -25,7 +26,10 @@ from riskbridge.simulator.answers import SeveredResponse, json_answer, service_e
 from riskbridge.simulator.clock import TenantClock
 from riskbridge.simulator.faults import Fault
 from riskbridge.simulator.listing import origin
-from riskbridge.simulator.snapshots import CHANGES_KEPT, Archive, Event, Snapshot
+from riskbridge.simulator.recorded_exports import RecordedArchive, RecordedSnapshot
+from riskbridge.simulator.snapshots import CHANGES_KEPT, Archive, Snapshot
+
+AnySnapshot = Snapshot | RecordedSnapshot
 
 DEFAULT_ROWS, MOST_ROWS = 50_000, 200_000
 LONGEST_SAS_HOURS = 6
@@ -83,7 +87,7 @@ class _Place:
 class Exports:
     """Answers the export APIs from an archive."""
 
-    def __init__(self, archive: Archive, clock: TenantClock, org_id: str) -> None:
+    def __init__(self, archive: Archive | RecordedArchive, clock: TenantClock, org_id: str) -> None:
         self.archive = archive
         self._clock = clock
         self._org_id = org_id
@@ -107,9 +111,9 @@ class Exports:
         options = _options(request)
         since = self._since(options)
         snapshot, row = self._snapshot(options)
-        events = [e for e in self.archive.changes(since) if e.at <= snapshot.at]
+        events: list[Any] = [e for e in self.archive.changes(since) if e.at <= snapshot.at]
         size, is_sample = _size(options)
-        page = b",".join(map(Event.text, events[row : row + size]))
+        page = b",".join(e.text() for e in events[row : row + size])
         place = None if is_sample or row + size >= len(events) else _Place(snapshot.at, row + size)
         return _rendered(request, api, page, place, fault)
 
@@ -160,7 +164,7 @@ class Exports:
         answer = Response(body, media_type="application/octet-stream")
         return SeveredResponse(answer) if kind == "truncate-page" else answer
 
-    def _snapshot(self, options: dict[str, str]) -> tuple[Snapshot, int]:
+    def _snapshot(self, options: dict[str, str]) -> tuple[AnySnapshot, int]:
         token = options.get("$skiptoken")
         if token is None:
             return self.archive.catch_up(), 0
@@ -183,7 +187,7 @@ class Exports:
             raise BadRequestError("InvalidInput", "sinceTime cannot be more than 14 days ago.")
         return since
 
-    def _address(self, request: Request, snapshot: Snapshot, folder: str, number: int, hours: int) -> str:
+    def _address(self, request: Request, snapshot: AnySnapshot, folder: str, number: int, hours: int) -> str:
         part = uuid.uuid5(uuid.NAMESPACE_URL, f"{snapshot.at}/{folder}/{number}")
         path = (
             f"/tvm-export/{snapshot.at:%Y-%m-%d/%H%M}/{folder}/json/OrgId={self._org_id}/"
@@ -197,11 +201,11 @@ class Exports:
         return hmac.new(self._key, f"{path}\n{end}".encode(), hashlib.sha256).hexdigest()
 
 
-def _count(snapshot: Snapshot, folder: str) -> int:
+def _count(snapshot: AnySnapshot, folder: str) -> int:
     return snapshot.rows.count if folder == "VaExport" else len(snapshot.software)
 
 
-def _lines(snapshot: Snapshot, folder: str, start: int, stop: int) -> bytes:
+def _lines(snapshot: AnySnapshot, folder: str, start: int, stop: int) -> bytes:
     """Rows as JSON lines."""
     if folder == "VaExport":
         return snapshot.rows.lines(start, stop)

@@ -34,12 +34,23 @@ class RecordedTenant:
 
     def __init__(self, sources: Iterable[Path]) -> None:
         saved = read_saved(sources)
+        self.saved = saved
         self._cves_of = saved.cves_of
         self._recorded_cves = list(saved.records["vulnerabilities"].values())
         self._machines = list(saved.records["machines"].values())
         self._findings = list(saved.records["machinesVulnerabilities"].values())
         self._days_seen = 0
         self._catalogue = self._make_catalogue()
+
+    @property
+    def refusals(self) -> dict[str, tuple[int, str]]:
+        """Status and sentence of streams that the recorded tenant refused."""
+        return self.saved.refusals
+
+    @property
+    def has_exports(self) -> bool:
+        """Whether anything of the exports was recorded, a refusal included."""
+        return any(self.saved.listed.values()) or bool(self.saved.refusals)
 
     @property
     def machine_count(self) -> int:

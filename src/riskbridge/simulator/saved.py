@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,15 @@ from riskbridge.errors import ConfigError
 
 Record = dict[str, Any]
 STREAMS = ("machinesVulnerabilities", "machines", "vulnerabilities")
+EXPORTS = (
+    "softwareVulnerabilitiesByMachine",
+    "softwareVulnerabilitiesExport",
+    "softwareVulnerabilityChangesByMachine",
+    "softwareInventoryByMachine",
+)
+"""Streams of exports, whose records have no id of their own and stay in their order."""
+MANIFEST = "recording.json"
+"""What a recording says of itself: when it was made, and what the tenant refused."""
 _PATH = re.compile(r"/api(?:/v1\.0)?/(?P<rest>[^?]*)")
 
 
@@ -20,11 +30,15 @@ _PATH = re.compile(r"/api(?:/v1\.0)?/(?P<rest>[^?]*)")
 class SavedStreams:
     """Records by stream and id, each as it was last recorded, in the order in which its id was first met.
 
-    `cves_of` gives the CVE ids that were recorded for a device.
+    `cves_of` gives the CVE ids that were recorded for a device, `listed` the records of exports, `refusals` the status and
+    body of streams that the tenant refused, `recorded_at` when it was, where the recording says so.
     """
 
     records: dict[str, dict[str, Record]] = field(default_factory=lambda: {stream: {} for stream in STREAMS})
     cves_of: dict[str, list[str]] = field(default_factory=dict)
+    listed: dict[str, list[Record]] = field(default_factory=lambda: {stream: [] for stream in EXPORTS})
+    refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    recorded_at: str = ""
     _recorded_at: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, stream: str, record: Record, recorded_at: str) -> None:
@@ -40,8 +54,8 @@ class SavedStreams:
 def read_saved(sources: Iterable[Path]) -> SavedStreams:
     """Everything in files, and in the `*.json` of folders by name.
 
-    A plain answer is told by its file's name, which holds `machinesVulnerabilities`, else `machines`, else
-    `vulnerabilities`. Of recorded exchanges (objects with `url` and `body`, and `method`, `status` and
+    A plain answer is told by its file's name, which holds the name of an export, else `machinesVulnerabilities`, else
+    `machines`, else `vulnerabilities`. Of recorded exchanges (objects with `url` and `body`, and `method`, `status` and
     `startedDateTime` where known) each is told by its URL; those that are no GET or did not succeed are left out.
 
     Raises:
@@ -53,13 +67,18 @@ def read_saved(sources: Iterable[Path]) -> SavedStreams:
             content = json.loads(file.read_bytes())
         except (OSError, ValueError) as error:
             raise _malformed(file, f"it is no JSON: {error}") from error
-        if isinstance(content, list):
+        if file.name == MANIFEST:
+            _add_manifest(saved, file, content)
+        elif isinstance(content, list):
             for exchange in content:
                 _add_exchange(saved, file, exchange)
         else:
             stream = _stream_of_file(file)
             for record in _values(file, content):
-                saved.add(stream, record, "")
+                if stream in saved.listed:
+                    saved.listed[stream].append(record)
+                else:
+                    saved.add(stream, record, "")
     return saved
 
 
@@ -117,8 +136,19 @@ def _bare(record: Record) -> Record:
     return {name: value for name, value in record.items() if not name.startswith("@odata.")}
 
 
+def _add_manifest(saved: SavedStreams, file: Path, content: Any) -> None:
+    try:
+        saved.recorded_at = str(content["recorded_at"])
+        datetime.fromisoformat(saved.recorded_at)
+        for stream in content["streams"]:
+            if int(stream["status"]) != 200:
+                saved.refusals[str(stream["stream"])] = int(stream["status"]), str(stream["error"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _malformed(file, "it is not what a recording says of itself") from error
+
+
 def _stream_of_file(file: Path) -> str:
-    for stream in STREAMS:
+    for stream in (*EXPORTS, *STREAMS):
         if stream.lower() in file.name.lower():
             return stream
     raise _malformed(file, "its name says neither machinesVulnerabilities nor machines nor vulnerabilities")

@@ -32,6 +32,7 @@ from riskbridge.simulator.export_api import Exports
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.machine_identity import MachineIdentity
 from riskbridge.simulator.recorded import RecordedTenant
+from riskbridge.simulator.recorded_exports import RecordedArchive
 from riskbridge.simulator.scenarios import play
 from riskbridge.simulator.settings import SimulatorSettings
 from riskbridge.simulator.snapshots import Archive
@@ -63,8 +64,9 @@ def serve(settings: SimulatorSettings, *, exits_with_parent: bool = False, ready
     bundle, certificate = ensure_certificates(settings.home)
     registered = register(settings.home, settings.client_secret)
     entra = Entra(settings, faults, registered)
-    clock = TenantClock(_start_of(settings), speed=settings.speed)
-    exports = Exports(Archive(world, clock), clock, settings.tenant_id) if isinstance(world, Tenant) else None
+    clock = TenantClock(_start_of(settings, world), speed=settings.speed)
+    archive = _make_archive(world, clock)
+    exports = Exports(archive, clock, settings.tenant_id) if archive is not None else None
     api = DefenderApi(settings, world, entra, faults, exports)
     control = Control(world, api, entra, faults, clock)
     for name, values in settings.scenarios:
@@ -109,9 +111,17 @@ def make_world(settings: SimulatorSettings) -> World:
     )
 
 
-def _start_of(settings: SimulatorSettings) -> datetime:
+def _make_archive(world: World, clock: TenantClock) -> Archive | RecordedArchive | None:
+    if isinstance(world, Tenant):
+        return Archive(world, clock)
+    return RecordedArchive(world.saved, clock.now()) if world.has_exports else None
+
+
+def _start_of(settings: SimulatorSettings, world: World | None = None) -> datetime:
+    """When the tenant's clock starts: a recording says it itself."""
+    recorded_at = world.saved.recorded_at if isinstance(world, RecordedTenant) else ""
     try:
-        return datetime.fromisoformat(settings.as_of).astimezone(UTC)
+        return datetime.fromisoformat(recorded_at or settings.as_of).astimezone(UTC)
     except ValueError as error:
         raise _bad_setting(f"The tenant's clock {settings.as_of!r} is no time.") from error
 

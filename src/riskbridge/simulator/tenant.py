@@ -105,6 +105,11 @@ class Tenant:
         )
 
     @property
+    def refusals(self) -> dict[str, tuple[int, str]]:
+        """A made tenant refuses no stream of itself."""
+        return {}
+
+    @property
     def machine_count(self) -> int:
         """Devices in the device list."""
         return len(self._listed)

@@ -15,6 +15,7 @@ from riskbridge.source.defender.decode import PageDecoder
 from riskbridge.source.defender.doctor import check_connection
 from riskbridge.source.defender.exports import ExportFilesReading
 from riskbridge.source.defender.links import LARGEST_PAGES, Selection, StreamLinks
+from riskbridge.source.defender.raw import RawRecords, read_raw_files, read_raw_pages
 from riskbridge.source.defender.reading import StreamReading
 from riskbridge.source.defender.settings import LARGEST_PAGE_ROWS, DefenderSettings
 from riskbridge.source.defender.token import TokenProvider
@@ -151,3 +152,15 @@ class DefenderSource:
         links = StreamLinks.of(model, self._settings.api_url, filter_text, self._settings.page_size, since)
         request = links.request() if resume is None or resume.next_request is None else resume.next_request
         yield from StreamReading(self._api, model, links, spool).pages(request, resume.pages if resume else 0)
+
+    def read_raw(self, stream: str, *, since: datetime | None = None) -> Iterator[RawRecords]:
+        """A whole stream's records as they came, for recordings; `since` is needed by the changes.
+
+        Raises:
+            RiskbridgeError: As `read`.
+        """
+        model = MODELS[stream]
+        if model is VULNERABILITIES_EXPORT:
+            return read_raw_files(self._api, self._http, self._settings.api_url, stream)
+        size = self._settings.page_size
+        return read_raw_pages(self._api, StreamLinks.of(model, self._settings.api_url, None, size, since))
