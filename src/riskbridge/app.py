@@ -175,7 +175,7 @@ class App:
         newest = self.store.list_runs(connector.connector_id, limit=1)
         if not newest:
             return ConnectorState.REGISTERED
-        is_good = newest[0].outcome is RunOutcome.SUCCEEDED
+        is_good = newest[0].outcome is RunOutcome.SUCCEEDED and not newest[0].counts.get("holds_open")
         return ConnectorState.PROCESSED if is_good else ConnectorState.ATTENTION
 
     def import_feed(self, kind: str, location: str) -> int:

@@ -39,6 +39,11 @@ def holds(world: World, *, is_all: bool = False) -> list[dict[str, Any]]:
         return list_holds(app, "tenant", is_all=is_all)
 
 
+def state(world: World) -> str:
+    with world.open("home") as app:
+        return app.state_of(app.store.get_connector("tenant")).value
+
+
 def test_a_filter_narrowed_by_mistake_on_a_large_estate_closes_nothing_and_holds_everything(tmp_path: Path) -> None:
     world = World(tmp_path, devices=500, findings_per_device=260)
     with world.simulator:
@@ -91,6 +96,13 @@ def test_a_narrower_scope_is_approved_and_closes_as_out_of_scope(world: World) -
     assert refused.value.code == "hold.decided"
 
 
+def test_a_connector_whose_closings_wait_for_a_person_wants_attention(world: World) -> None:
+    world.read("home", "paged", device_filter=NARROW)
+    world.let_pass(hours=1)
+    assert world.read("home", "paged").outcome == "succeeded"
+    assert state(world) == "Attention"
+
+
 def test_what_is_rejected_stays_open(world: World) -> None:
     before = counts(world)
     world.read("home", "paged", device_filter=NARROW)
@@ -98,9 +110,11 @@ def test_what_is_rejected_stays_open(world: World) -> None:
     with world.open("home") as app:
         rejected = decide_hold(app, hold["hold_id"], "a mistake", is_approved=False)
     assert (rejected["state"], rejected["closed"], holds(world)) == ("rejected", 0, [])
+    assert state(world) == "Attention"
     world.let_pass(hours=1)
     again = world.read("home", "paged")
     assert (again.outcome, holds(world), counts(world)["FIXED"]) == ("succeeded", [], 0)
+    assert state(world) == "Processed"
     assert sum(counts(world).values()) == sum(before.values())
 
 

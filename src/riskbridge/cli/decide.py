@@ -51,7 +51,8 @@ def decide(
     )
     with open_app(home) as opened:
         done = take(opened, decision, finding_id=finding, query=where)
-    say(done, f"Decided for {done['findings']:,} findings: {done['decision']}.", as_json=as_json)
+    noun = "finding" if done["findings"] == 1 else "findings"
+    say(done, f"Decided about {done['findings']:,} {noun}: {done['decision']}.", as_json=as_json)
 
 
 @app.command()

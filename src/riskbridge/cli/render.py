@@ -42,6 +42,8 @@ FINDING_COLUMNS = {
 }
 
 
+_USUAL = {"sla_state": ("within", "met", None), "verdict": (None,)}
+"""Columns that a list leaves out, for want of room, where every row has one of these values."""
 CUT = ("title", "asset", "system")
 """Columns cut to one line where a terminal is narrow."""
 GAP, NARROWEST = 2, 6
@@ -103,8 +105,10 @@ def render_listing(listing: Listing, columns: dict[str, str], noun: str, *, as_j
     if as_json:
         say_json({"count": listing.count, "rows": listing.rows})
         return
+    dull = {n for n, usual in _USUAL.items() if all(row.get(n) in usual for row in listing.rows)}
+    shown = {n: label for n, label in columns.items() if n not in dull}
     render_rows(
-        [{label: _short(name, row.get(name)) for name, label in columns.items()} for row in listing.rows],
+        [{label: _short(name, row.get(name)) for name, label in shown.items()} for row in listing.rows],
         empty=f"No {noun} match.",
     )
     Console().print(f"[dim]{len(listing.rows):,} of {listing.count:,} {noun}[/]")

@@ -73,6 +73,7 @@ def settle(work: Reconciliation, versions: ir.Table) -> None:
     holds = warehouse.current(HOLD)
     mine = (holds.connector_id == work.connector_id) & (holds.state == HoldState.HELD.value)
     waiting = engine.records(holds.filter(mine).select(*COLUMNS))
+    left_open = len(waiting) + (1 if work.counts.get("held") else 0)
     for hold in waiting:
         rows = held_rows(warehouse, hold["hold_id"])
         after = versions.filter(versions.change.notin(("unseen", "moved"))).select("detection_id", "state")
@@ -85,6 +86,9 @@ def settle(work: Reconciliation, versions: ir.Table) -> None:
             by = f"run {work.sighting.run}"
             decided = decide(hold, HoldState.SETTLED, work.sighting.observed_at, by, why)
             add_version(work, decided)
+            left_open -= 1
+    if left_open:
+        work.counts["holds_open"] = left_open
 
 
 def add_version(work: Reconciliation, hold: dict[str, Any]) -> None:

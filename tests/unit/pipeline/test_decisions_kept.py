@@ -1,0 +1,83 @@
+"""Decisions go along with findings that go on under another id, and end once on their date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+
+from riskbridge.model.judgement import DECISION
+from riskbridge.pipeline.decisions import COLUMNS, carry_over, end_acceptances, without_suppressed
+from riskbridge.store.engine import DuckDBEngine
+from riskbridge.store.warehouse.warehouse import Changes, Warehouse
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ALWAYS = {
+    "is_false_positive": False,
+    "is_mitigated": False,
+    "decision_tags": [],
+    "decided_by": "ana",
+    "decided_at": NOON,
+}
+STORED = [
+    {"finding_id": "over", "accepted_until": date(2026, 11, 20), "owner": "ben"},
+    {"finding_id": "last day", "accepted_until": date(2026, 11, 21)},
+    {"finding_id": "refuted", "is_false_positive": True},
+    {"finding_id": "noted", "note": "x"},
+]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    made = Warehouse(engine)
+    made.ensure_schema()
+    engine.append(DECISION.name, as_table(engine, DECISION.types, [row | {"valid_from_run": 1} for row in STORED]))
+    yield made
+    engine.close()
+
+
+def as_table(engine: DuckDBEngine, types: dict[str, str], rows: list[dict[str, Any]]) -> Any:
+    filled = [{n: (ALWAYS | row).get(n) for n in types} for row in rows]
+    return engine.from_arrow(pa.Table.from_pylist(filled, schema=ibis.schema(types).to_pyarrow()), types)
+
+
+def texts(engine: DuckDBEngine, *names: str, rows: list[tuple[str, ...]]) -> Any:
+    return as_table(engine, dict.fromkeys(names, "string"), [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def test_a_decision_goes_along_with_its_finding(warehouse: Warehouse) -> None:
+    engine, changes = warehouse.engine, Changes()
+    orphans = texts(engine, "finding_id", rows=[("over",), ("undecided",)])
+    old = texts(engine, "detection_id", "finding_id", rows=[("d1", "over"), ("d2", "undecided"), ("d3", "over")])
+    versions = texts(engine, "detection_id", "finding_id", rows=[("d1", "new"), ("d2", "other"), ("d3", "new")])
+    carry_over(engine, warehouse, changes, orphans, versions, old)
+    (carried,) = engine.records(changes.versions[DECISION.name])
+    assert carried == dict.fromkeys(COLUMNS) | ALWAYS | STORED[0] | {"finding_id": "new"}
+    assert engine.records(changes.withdrawn[DECISION.name]) == [{"finding_id": "over"}]
+
+
+def test_nothing_is_carried_where_nothing_was_decided(warehouse: Warehouse) -> None:
+    engine, changes = warehouse.engine, Changes()
+    rows = texts(engine, "detection_id", "finding_id", rows=[("d1", "undecided")])
+    carry_over(engine, warehouse, changes, rows.select("finding_id"), rows, rows)
+    assert (changes.versions, changes.withdrawn) == ({}, {})
+
+
+def test_an_acceptance_ends_after_its_last_day_and_the_rest_of_the_decision_stays(warehouse: Warehouse) -> None:
+    engine, changes = warehouse.engine, Changes()
+    findings = texts(engine, "finding_id", "asset_id", rows=[("over", "a1"), ("last day", "a1"), ("refuted", "a2")])
+    counting = without_suppressed(engine, warehouse, changes, findings, NOON.date())
+    ended = end_acceptances(engine, warehouse, changes, findings, 7, NOON)
+    (row,) = engine.records(changes.versions[DECISION.name])
+    (event,) = engine.records(changes.events[0])
+    assert (ended, row) == (1, dict.fromkeys(COLUMNS) | ALWAYS | {"finding_id": "over", "owner": "ben"})
+    assert (event["subject_id"], event["kind"], event["reason"], event["detail"]) == (
+        "over", "acceptance-ended", "expired", "accepted until 2026-11-20, which is over",
+    )  # fmt: skip
+    assert [r["finding_id"] for r in engine.records(counting)] == ["over"]
