@@ -30,6 +30,7 @@ HAPPENINGS = (
     "device-silent",
     "device-offboarded",
     "tvm-renamed",
+    "exploit-published",
 )
 ON_THE_WAY = ("page-truncated", "token-expires", "html-502", "connection-reset")
 PATHS = {

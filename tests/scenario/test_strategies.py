@@ -346,3 +346,37 @@ def test_a_view_of_some_device_groups_alone_is_told_and_closes_nothing(world: Wo
     world.read("home", "paged")
     world.play("device-group-limited")
     assert world.read("home", "paged").counts.get("detections_closed", 0) == 0
+
+
+def test_what_became_known_of_a_cve_comes_by_changes_too(world: World) -> None:
+    for home in ("changes", "whole"):
+        world.connect(home)
+        world.read(home, "export-json")
+    cve = world.play("exploit-published", seed=3)["cve"]
+    world.let_pass(hours=7)
+    record = world.read("changes", "delta")
+    world.read("whole", "export-json")
+    assert record.counts["changes"] > 0
+    details = []
+    for home in ("changes", "whole"):
+        with duckdb.connect(str(world.folder / home / "warehouse.duckdb"), read_only=True) as connection:
+            query = (
+                "SELECT d.detection_id, e.exploitability FROM detection d JOIN detection_detail e USING (detection_id) "
+                f"WHERE d.cve_id = '{cve}' AND d.valid_to_run IS NULL AND e.valid_to_run IS NULL ORDER BY 1"
+            )
+            details.append(connection.execute(query).fetchall())
+    assert details[0] == details[1]
+    assert {row[1] for row in details[0]} == {"ExploitIsVerified"}
+    assert facts(world.folder / "changes") == facts(world.folder / "whole")
+
+
+def test_a_tenant_without_devices_that_says_not_found_is_an_empty_one(tmp_path: Path) -> None:
+    settings = SimulatorSettings(home=tmp_path / "simulator", devices=0, is_empty_missing=True, has_quotas=False)
+    with start_simulator(settings) as simulator:
+        world = World.__new__(World)
+        world.folder, world.now, world.simulator = tmp_path, datetime.now(UTC).replace(microsecond=0), simulator
+        world.connect("home")
+        for _ in range(2):
+            record = world.read("home", "paged")
+            assert (record.outcome.value, record.counts["findings"]) == ("succeeded", 0)
+            world.now += timedelta(hours=1)

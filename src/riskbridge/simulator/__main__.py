@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--roles", type=_roles, default=d.roles, help="application permissions in tokens, by comma")
     add("--token-life-s", type=int, default=d.token_life_s, help="seconds a token lives")
     add("--page-size", type=int, default=d.page_size, help="rows of a page without $top")
+    add("--empty-is-404", dest="is_empty_missing", action="store_true", help="answer 404 for an empty list of devices")
     add("--no-quotas", dest="has_quotas", action="store_false", help="no call limits")
     add("--quota-scale", type=float, default=d.quota_scale, help="factor on the calls allowed")
     add("--quota-speed", type=float, default=d.quota_speed, help="factor on the quotas' clock")

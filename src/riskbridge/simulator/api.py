@@ -211,6 +211,8 @@ class DefenderApi:
             if kind == "rows-shift" and isinstance(self._world, Tenant):
                 self._world.shift()
             rows = self._world.select(api, listing.filter, listing.order, query=listing.query)
+        if api == "machines" and not rows.count and self._settings.is_empty_missing:
+            return service_error(404, "ResourceNotFound", "No machines were found")
         size = listing.top if listing.top is not None else min(self._settings.page_size, CAPS[api])
         is_short = kind == "filtered-disagrees" and listing.filter is not None
         page = rows.page(listing.skip, min(listing.skip + size, rows.count - is_short))

@@ -159,4 +159,5 @@ def _command(settings: SimulatorSettings) -> list[str]:
     words += [f"--scenario={name}:{json.dumps(values)}" for name, values in settings.scenarios]
     if settings.has_api_tls:
         words.append("--tls")
+    words += ["--empty-is-404"] if settings.is_empty_missing else []
     return words if settings.has_quotas else [*words, "--no-quotas"]

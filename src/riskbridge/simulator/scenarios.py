@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskbridge.errors import InputError
-from riskbridge.simulator.catalogue import TVM_IDS, load_releases, releases_of
+from riskbridge.simulator.catalogue import TVM_IDS, load_cves, load_releases, releases_of
 from riskbridge.simulator.faults import Faults
 from riskbridge.simulator.tenant import Tenant
 
@@ -129,6 +129,24 @@ def _renamed(tenant: Tenant, values: Values) -> Outcome:
     return {"changed": 1, "from": TVM_IDS[0], "to": "CVE-2020-99999"}
 
 
+def _exploited(tenant: Tenant, values: Values) -> Outcome:
+    releases, cves = load_releases(), load_cves()
+    installed = {p for _, places in tenant.owners() for p in places}
+    quiet = sorted(
+        {
+            e.cve_id
+            for p in installed
+            for e in releases[p].exposures
+            if e.cve_id in cves and cves[e.cve_id].exploit == "none"
+        }
+    )
+    if not quiet:
+        return {"changed": 0}
+    chosen = random.Random(str(values.get("seed", 1))).choice(quiet)  # noqa: S311 - a made world, not a secret
+    tenant.publish_exploit(chosen)
+    return {"changed": 1, "cve": chosen}
+
+
 def _told(chosen: list[tuple[str, str | None]], changed: list[int]) -> Outcome:
     products = {"products": [p for _, p in chosen]} if any(p for _, p in chosen) else {}
     return {"machines": [identity for identity, _ in chosen], "changed": sum(changed)} | products
@@ -148,6 +166,7 @@ _ALL = (
         _silenced(healthStatus="Inactive", onboardingStatus="CanBeOnboarded"),
     ),
     Scenario("tvm-renamed", "a temporary id of the service's own gets its CVE id", _renamed),
+    Scenario("exploit-published", "an exploit of a CVE comes out; the exports tell its rows as updated", _exploited),
     Scenario(
         "rows-shift-between-pages",
         "a device near the top of the list is patched while later pages are read, so rows change places",

@@ -31,6 +31,7 @@ class SimulatorSettings:
         token_life_s: Seconds a token lives.
         page_size: Rows of a page when a request names no `$top`; the API's own cap still holds (10,000; the
             catalogue's is 8,000).
+        is_empty_missing: Whether a list of devices that is empty is answered with 404, as some tenants do.
         has_quotas: Whether the documented call quotas hold.
         quota_scale: Factor on the number of calls allowed.
         quota_speed: Factor on the quotas' clock: at 60 a minute's window passes in a second.
@@ -55,6 +56,7 @@ class SimulatorSettings:
     roles: tuple[str, ...] = ("Machine.Read.All", "Vulnerability.Read.All", "Software.Read.All")
     token_life_s: int = 3599
     page_size: int = 10_000
+    is_empty_missing: bool = False
     has_quotas: bool = True
     quota_scale: float = 1.0
     quota_speed: float = 1.0

@@ -87,7 +87,7 @@ class Archive:
         self._snapshots: deque[Snapshot] = deque(maxlen=_SNAPSHOTS_KEPT)
         self._events: list[Event] = []
         self._taken_version = 0
-        self._renamed = 0
+        self._retold = 0
 
     def catch_up(self) -> Snapshot:
         """The newest snapshot there should be by now."""
@@ -128,8 +128,8 @@ class Archive:
             found = prepare_harmless(self._start) if place == _HARMLESS else prepare_export(known[place], self._start)
             found = replace(
                 found,
-                camel=tuple(map(self._tenant.spelled, found.camel)),
-                pascal=tuple(map(self._tenant.spelled, found.pascal)),
+                camel=tuple(map(self._tenant.exported, found.camel)),
+                pascal=tuple(map(self._tenant.exported, found.pascal)),
             )
             self._releases[place] = found
         return found
@@ -145,9 +145,9 @@ class Archive:
 
     def _take(self, at: datetime) -> None:
         before = self._snapshots[-1] if self._snapshots else None
-        renamed = self._tenant.renamed
-        if renamed != self._renamed:
-            self._take_respelled(before, at, renamed)
+        retold = self._tenant.retold
+        if retold != self._retold:
+            self._take_retold(before, at, retold)
             return
         if before is not None and self._tenant.version == self._taken_version:
             now = Snapshot(at, before.devices, before.installed, self)
@@ -161,22 +161,26 @@ class Archive:
         self._events = [e for e in self._events if e.at > at - CHANGES_KEPT - SNAPSHOT_EVERY]
         self._snapshots.append(now)
 
-    def _take_respelled(self, before: Snapshot | None, at: datetime, renamed: int) -> None:
-        """A snapshot after ids were renamed: every row is compared by its text."""
-        old = {n: self._rows(places) for n, places in before.installed.items()} if before is not None else {}
-        self._renamed = renamed
+    def _take_retold(self, before: Snapshot | None, at: datetime, retold: int) -> None:
+        """A snapshot after something of a CVE is told otherwise: every row is compared by its text."""
+        old = {n: _by_id(self._rows(places)) for n, places in before.installed.items()} if before is not None else {}
+        self._retold = retold
         self._releases.clear()
         now = self._make(at, None)
         self._taken_version = self._tenant.version
-        new = {n: self._rows(places) for n, places in now.installed.items()}
-        for status, rows, others, devices in (
-            ("Fixed", old, new, before.devices if before is not None else {}),
-            ("New", new, old, now.devices),
-        ):
-            for number, texts in rows.items() if before is not None else ():
-                known = set(others.get(number, ()))
-                events = (Event(at, status, devices[number], text) for text in texts if text not in known)  # type: ignore[arg-type]
-                self._events += events
+        new = {n: _by_id(self._rows(places)) for n, places in now.installed.items()}
+        if before is not None:
+            for number, rows in old.items():
+                known = new.get(number, {})
+                self._events += (
+                    Event(at, "Fixed", before.devices[number], t) for i, t in rows.items() if i not in known
+                )
+            for number, rows in new.items():
+                known = old.get(number, {})
+                for identity, text in rows.items():
+                    if known.get(identity) != text:
+                        status: Status = "Updated" if identity in known else "New"
+                        self._events.append(Event(at, status, now.devices[number], text))
         self._snapshots.append(now)
 
     def _make(self, at: datetime, before: Snapshot | None) -> Snapshot:
@@ -209,6 +213,10 @@ class Archive:
 
     def _only(self, places: Sequence[int], others: Sequence[int]) -> list[bytes]:
         return self._rows([p for p in places if p not in others])
+
+
+def _by_id(rows: Sequence[bytes]) -> dict[bytes, bytes]:
+    return {row[: row.index(b'",')]: row for row in rows}
 
 
 def _group(device: ExportDevice) -> bytes:

@@ -6,6 +6,7 @@ they are read. The tenant changes only through its own methods: a patch, an upgr
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,8 @@ from riskbridge.simulator.software import Installed, install, install_unknown
 
 _KEPT_SELECTIONS = 8
 Record = dict[str, Any]
+
+_EXPLOITABILITY = re.compile(rb'("[eE]xploitabilityLevel":)"[^"]*"')
 
 
 class Tenant:
@@ -55,6 +58,7 @@ class Tenant:
         self._changed_at: dict[int, int] = {}
         self._all_changed_at = 0
         self._renamed: dict[bytes, bytes] = {}
+        self._exploited: set[bytes] = set()
         self.version = 0
 
     # Reading
@@ -72,9 +76,22 @@ class Tenant:
         return bool(self._machine(number)["healthStatus"] == "Inactive")
 
     @property
-    def renamed(self) -> int:
-        """How many ids were renamed."""
-        return len(self._renamed)
+    def retold(self) -> int:
+        """How often something of a CVE came to be told otherwise than at the start."""
+        return len(self._renamed) + len(self._exploited)
+
+    def exported(self, row: bytes) -> bytes:
+        """A row of the exports with the ids that CVEs have, and what is known of their exploits, by now."""
+        row = self.spelled(row)
+        for cve_id in self._exploited:
+            if b'veId":"' + cve_id + b'"' in row:
+                row = _EXPLOITABILITY.sub(rb'\1"ExploitIsVerified"', row)
+        return row
+
+    def publish_exploit(self, cve_id: str) -> None:
+        """From now on the exports call a CVE's exploit verified."""
+        self._exploited.add(cve_id.encode())
+        self._forget()
 
     def spelled(self, rows: bytes) -> bytes:
         """Rows with the ids that CVEs have by now."""

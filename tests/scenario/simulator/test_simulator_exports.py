@@ -272,3 +272,17 @@ def test_a_machines_identity_is_asked_in_its_own_form(
         token = answer.json()["access_token"]
         read = httpx.get(f"{simulator.api_url}/api/machines", headers={"Authorization": f"Bearer {token}"})
         assert read.status_code == 200
+
+
+def test_changes_tell_what_became_known_of_a_cve_as_updated(tenant: Tenant) -> None:
+    before = {r["id"]: r for r in tenant.rows(PAGES)}
+    cve = tenant.simulator.control("scenario", {"name": "exploit-published", "seed": 3})["cve"]
+    tenant.simulator.control("step", {"hours": 6})
+    rows = tenant.rows(CHANGES, sinceTime=START)
+    now = {r["id"]: r for r in tenant.rows(PAGES)}
+    of_cve = {i for i, r in now.items() if r["cveId"] == cve}
+    assert {(r["status"], r["exploitabilityLevel"], r["cveId"]) for r in rows} == {
+        ("Updated", "ExploitIsVerified", cve)
+    }
+    assert sorted(r["id"] for r in rows) == sorted(of_cve)
+    assert {i for i in now if now[i] != before[i]} == of_cve
