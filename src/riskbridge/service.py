@@ -22,6 +22,8 @@ from riskbridge.security.accounts import Accounts
 READERS = 4
 """Database connections for readers; more requests than that wait for one another."""
 STOP_WITHIN_S = 20.0
+CHANGE_WAIT_S = 3.0
+"""How long a person's change waits for a run to end."""
 _log = structlog.get_logger(__name__)
 
 
@@ -150,6 +152,7 @@ class Service:
             self._readers.put(fork)
         self._wanted: queue.Queue[RunProgress | None] = queue.Queue()
         self._lock = threading.Lock()
+        self._publishing = threading.Lock()
         self._progress: dict[str, RunProgress] = {}
         self._worker = threading.Thread(target=self._work, name="runs", daemon=True)
         self._worker.start()
@@ -175,6 +178,29 @@ class Service:
             yield reader
         finally:
             self._readers.put(reader)
+
+    @contextmanager
+    def changing(self, actor: str) -> Iterator[App]:
+        """The app for a person's change of what is published; runs and other changes wait meanwhile.
+
+        Raises:
+            InputError: `run.under-way`: a run is publishing, or about to.
+        """
+        if not self._publishing.acquire(timeout=CHANGE_WAIT_S):
+            raise InputError(
+                "A run is under way, and what it publishes would not know of the change.",
+                code="run.under-way",
+                remedy="Try again when it has ended, or cancel it.",
+            )
+        try:
+            fork = self.app.fork()
+            fork.store = self.app.store.acting_as(actor)
+            try:
+                yield fork
+            finally:
+                fork.close()
+        finally:
+            self._publishing.release()
 
     def start_run(self, name: str) -> RunProgress:
         """Begin a run of a connector, or wait for one that is under way.
@@ -236,6 +262,10 @@ class Service:
             self._run(progress)
 
     def _run(self, progress: RunProgress) -> None:
+        with self._publishing:
+            self._run_alone(progress)
+
+    def _run_alone(self, progress: RunProgress) -> None:
         fork = self.app.fork()
         progress.move("running")
         try:

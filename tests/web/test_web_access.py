@@ -20,6 +20,7 @@ PAGES = (
     "/connectors/new",
     "/connectors/tenant",
     "/runs/a",
+    "/holds",
 )
 
 
@@ -39,7 +40,9 @@ def test_a_page_leads_to_the_login_and_back(served: Served, path: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
 
 
-@pytest.mark.parametrize("path", ["/connectors/new", "/connectors/tenant/run", "/connectors/tenant/cancel", "/logout"])
+@pytest.mark.parametrize(
+    "path", ["/connectors/new", "/connectors/tenant/run", "/findings/a/decide", "/holds/a/approve", "/logout"]
+)
 def test_a_form_without_its_token_changes_nothing(ana: httpx.Client, path: str) -> None:
     answer = ana.post(path, data={"csrf": "of another login"})
     assert (answer.status_code, "This form is of another login." in answer.text) == (403, True)

@@ -68,6 +68,14 @@ def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimu
     page.get_by_role("link", name="See the findings").click()
     page.locator("td a[href^='/findings/']").first.click()
     expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+    page.locator("summary", has_text="Decide").click()
+    page.get_by_label("Verdict").select_option("mitigated")
+    page.get_by_label("Why").fill("behind a proxy")
+    page.get_by_label("Owner").fill("ben")
+    page.get_by_role("button", name="Decide").click()
+    expect(page.get_by_text("Mitigated: behind a proxy. Decided by ana. Owner: ben.")).to_be_visible()
+    assert_accessible(page)
+    shoot(page, "finding-decided")
     assert faults == []
     assert {u for u in asked if not u.startswith(empty.address)} == set()
     page.close()
@@ -99,6 +107,7 @@ def test_every_page_can_be_used_by_everybody(
         "finding": finding,
         "assets": "/inventory/assets",
         "asset": asset,
+        "holds": "/holds",
         "connectors": "/connectors",
         "connector": "/connectors/tenant",
         "connector-new": "/connectors/new",

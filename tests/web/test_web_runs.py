@@ -112,3 +112,26 @@ def test_a_stop_in_mid_run_is_clean_and_the_next_start_goes_on(tmp_path: Path, t
         assert watch(second.log_in(), "Contoso")[-1]["state"] == "succeeded"
     finally:
         second.stop()
+
+
+def test_a_decision_is_the_callers_and_waits_for_no_run(empty: Served, tenant: RunningSimulator) -> None:
+    client = empty.log_in()
+    client.post("/api/v1/connectors", json=shape_of(tenant))
+    client.post("/api/v1/connectors/Contoso/runs")
+    watch(client, "Contoso")
+    worst = client.get("/api/v1/findings", params={"limit": 1}).json()["rows"][0]
+    url = f"/api/v1/findings/{worst['finding_id']}"
+    without_reason = client.post(f"{url}/decision", json={"is_false_positive": True})
+    assert (without_reason.status_code, without_reason.json()["code"]) == (400, "decision.no-reason")
+    decided = client.post(f"{url}/decision", json={"is_false_positive": True, "why": "not installed", "owner": "ben"})
+    assert (decided.status_code, decided.json()["findings"]) == (200, 1)
+    event = client.get(url).json()["events"][-1]
+    assert "by ana" in event["detail"]
+    owned = client.get("/api/v1/findings", params={"query": "finding.owner: ben"}).json()
+    assert [r["finding_id"] for r in owned["rows"]] == [worst["finding_id"]]
+    everywhere = {"query": "finding.qds >= 90", "note": "patch week"}
+    number = client.get("/api/v1/findings", params={"query": "finding.qds >= 90"}).json()["count"]
+    assert client.post("/api/v1/decisions", json=everywhere).json()["findings"] == number
+    assert client.get("/api/v1/holds").json() == {"count": 0, "rows": []}
+    missing = client.post("/api/v1/holds/none/approve", json={"why": "gone"})
+    assert (missing.status_code, missing.json()["code"]) == (404, "hold.unknown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +52,37 @@ class FilterShape(BaseModel):
 
     device_filter: Annotated[str, Field(max_length=10_000)] | None = None
     finding_filter: Annotated[str, Field(max_length=10_000)] | None = None
+
+
+class DecisionShape(BaseModel):
+    """What a person decides about findings: one verdict at most, and what is noted beside it. Null leaves as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: _Text | None = None
+    accepted_until: date | None = None
+    is_false_positive: bool = False
+    is_mitigated: bool = False
+    is_undone: bool = False
+    owner: Annotated[str, Field(max_length=200)] | None = None
+    due_on: date | None = None
+    note: _Text | None = None
+    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
+    untags: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
+
+
+class QueryDecisionShape(DecisionShape):
+    """The same for every finding that a query describes."""
+
+    query: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class ReasonShape(BaseModel):
+    """Why something is decided."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class TokenShape(BaseModel):

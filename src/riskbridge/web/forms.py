@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from riskbridge.api.shapes import ConnectorShape
-from riskbridge.errors import RiskbridgeError
+from riskbridge.api.shapes import ConnectorShape, DecisionShape
+from riskbridge.errors import InputError, RiskbridgeError
 
 FLAGS = ("has_software", "retain_missing")
 _OPTIONAL = (
@@ -69,3 +69,24 @@ class ConnectorForm:
         if error.code.startswith("filter."):
             name = "device_filter" if self.values.get("device_filter") else "finding_filter"
         self.faults[name] = f"{error.message} {error.remedy}"
+
+
+def decision_of(typed: FormData) -> DecisionShape:
+    """The decision in a form: the verdict that was chosen, and what was written beside it.
+
+    Raises:
+        InputError: `decision.bad-form`: a day that is none, or a text too long.
+    """
+    values = {name: str(typed.get(name, "")).strip() for name in ("why", "owner", "due_on", "note", "accepted_until")}
+    verdict = str(typed.get("verdict", ""))
+    given: dict[str, Any] = {name: value for name, value in values.items() if value}
+    if verdict != "accept":
+        given.pop("accepted_until", None)
+    flag = {"false-positive": "is_false_positive", "mitigated": "is_mitigated", "undo": "is_undone"}.get(verdict)
+    try:
+        return DecisionShape.model_validate(given | ({flag: True} if flag else {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{first['loc'][0]}: {first['msg']}.", code="decision.bad-form", remedy="Mend it and send it again."
+        ) from error

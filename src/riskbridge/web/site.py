@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -16,15 +16,17 @@ from starlette.staticfiles import StaticFiles
 
 from riskbridge import __version__
 from riskbridge.api import connectors as over_api
+from riskbridge.api import judgements
 from riskbridge.api.access import COOKIE, CSRF_FIELD, Caller, Served, check_csrf, find_caller
 from riskbridge.api.problems import status_of
 from riskbridge.app import App
 from riskbridge.browse import FACETS, GroupBy, browse, facets, group_findings, summarise
 from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.holds import decide_hold, list_holds, show_hold
 from riskbridge.model.connector import Strategy
 from riskbridge.search.tokens import TOKENS, Subject
 from riskbridge.service import Service
-from riskbridge.web.forms import ConnectorForm
+from riskbridge.web.forms import ConnectorForm, decision_of
 from riskbridge.web.lists import COLUMNS, PAGE_ROWS, ROW_COLUMNS, ListState, query_for
 from riskbridge.web.words import FILTERS
 
@@ -159,6 +161,7 @@ def show_home(request: Request, caller: Person, service: Served) -> Response:
         worst = browse(app, "assets", limit=TOP, columns=ROW_COLUMNS["assets"]).rows
         findings = browse(app, "findings", OPEN, limit=TOP, columns=ROW_COLUMNS["findings"]).rows
         products = group_findings(app, "product", OPEN, limit=TOP)
+        holds = list_holds(app)
         why = {f["finding_id"]: app.explain_finding(f["finding_id"])["why"] for f in findings}
     connectors = [over_api.shown(service, c) for c in service.app.store.list_connectors()]
     runs = [over_api.run_as_dict(r) for r in service.app.store.list_runs(limit=8)]
@@ -170,6 +173,7 @@ def show_home(request: Request, caller: Person, service: Served) -> Response:
         worst=worst,
         findings=findings,
         products=products,
+        holds=holds,
         why=why,
         connectors=connectors,
         runs=runs,
@@ -248,6 +252,41 @@ def show_finding(request: Request, caller: Person, service: Served, finding_id: 
     with service.reading() as app:
         explained = app.explain_finding(finding_id)
     return _page(request, "finding.html", caller=caller, **explained)
+
+
+# Deciding
+
+
+@_router.post("/findings/{finding_id}/decide")
+async def decide_finding(request: Request, caller: ChangingPerson, service: Served, finding_id: str) -> Response:
+    """Decide about a finding, and show it again."""
+    shape = decision_of(await request.form())
+    name = caller.account.name
+    await run_in_threadpool(lambda: judgements.take(service, name, shape, finding_id=finding_id))
+    return RedirectResponse(f"/findings/{finding_id}", 303)
+
+
+@_router.get("/holds")
+def show_holds(request: Request, caller: Person, service: Served) -> Response:
+    """Closings that wait for a person, with what they hold."""
+    with service.reading() as app:
+        holds = [show_hold(app, str(h["hold_id"])) for h in list_holds(app)]
+    return _page(request, "holds.html", caller=caller, holds=holds)
+
+
+@_router.post("/holds/{hold_id}/{verdict}")
+async def judge_hold(
+    request: Request, caller: ChangingPerson, service: Served, hold_id: str, verdict: Literal["approve", "reject"]
+) -> Response:
+    """Approve or reject held closings."""
+    why, name = str((await request.form()).get("why", "")), caller.account.name
+
+    def judge() -> None:
+        with service.changing(name) as app:
+            decide_hold(app, hold_id, why, is_approved=verdict == "approve")
+
+    await run_in_threadpool(judge)
+    return RedirectResponse("/holds", 303)
 
 
 # Connectors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import getpass
 import os
@@ -74,6 +75,12 @@ class ConfigStore:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def acting_as(self, actor: str) -> ConfigStore:
+        """The same store, whose changes are another person's."""
+        other = copy.copy(self)
+        vars(other).update(_actor=actor)
+        return other
 
     @property
     def accounts(self) -> ConfigAccounts:
