@@ -24,11 +24,14 @@ from riskbridge.sla import load_sla
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
+    from riskbridge.enrich.facts import Feeds
+    from riskbridge.model.feed import FeedVersion
     from riskbridge.moment import Moment
     from riskbridge.pipeline.run import RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
     from riskbridge.store.engine import DuckDBEngine
+    from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
 
 SOURCE_NAMES = {"defender": "MS Defender"}
@@ -178,24 +181,6 @@ class App:
         is_good = newest[0].outcome is RunOutcome.SUCCEEDED and not newest[0].counts.get("holds_open")
         return ConnectorState.PROCESSED if is_good else ConnectorState.ATTENTION
 
-    def import_feed(self, kind: str, location: str) -> int:
-        """Read a feed (`kev` or `epss`) from a path or URL and keep it in the home; gives its number of CVEs.
-
-        Raises:
-            InputError: The feed is not what it should be; the facts kept before stay.
-        """
-        import pyarrow.parquet as pq  # noqa: PLC0415 - loads Arrow
-
-        from riskbridge.source.feeds import read_feed  # noqa: PLC0415
-
-        rows = read_feed(kind, location)
-        self.settings.feeds_path.mkdir(parents=True, exist_ok=True)
-        target = self.settings.feeds_path / f"{kind}.parquet"
-        partial = target.with_suffix(".partial")
-        pq.write_table(rows, partial)
-        partial.replace(target)
-        return int(rows.num_rows)
-
     # Runs
 
     def run(
@@ -274,7 +259,7 @@ class App:
                 source=source,
                 open_stream=lambda stream: area.stream(record.run_id, stream),
                 transform_map=load_map(profile.transform_map),
-                feeds=self._feeds(),
+                feeds=self.read_feeds(),
                 score_settings=ScoreSettings(),
                 now=self.now,
             )
@@ -307,15 +292,25 @@ class App:
         self.store.save_run(finished)
         return finished
 
-    def _feeds(self) -> Any:
-        from riskbridge.pipeline.reconcile import Feeds  # noqa: PLC0415
+    @property
+    def feeds(self) -> FeedStore:
+        """The feeds as they were read."""
+        from riskbridge.store.feeds import FeedStore  # noqa: PLC0415 - loads Arrow
+
+        return FeedStore(self.settings.feeds_path)
+
+    def read_feeds(self) -> Feeds:
+        """The newest reading of every feed, for scoring."""
+        from riskbridge.enrich.facts import Feeds  # noqa: PLC0415 - loads Ibis
         from riskbridge.source.feeds import FEED_TYPES  # noqa: PLC0415
 
-        tables = {}
-        for kind, types in FEED_TYPES.items():
-            path = self.settings.feeds_path / f"{kind}.parquet"
-            tables[kind] = self.engine.read_parquet([path], types) if path.exists() else None
-        return Feeds(**tables)
+        def rows(version: FeedVersion | None) -> Any:
+            return version and self.engine.read_parquet([self.feeds.path(version)], FEED_TYPES[version.kind])
+
+        current = {kind: self.feeds.current(kind) for kind in FEED_TYPES}
+        tables = {kind: rows(version) for kind, version in current.items()}
+        labels = {kind: version.label for kind, version in current.items() if version is not None}
+        return Feeds(**tables, epss_before=rows(self.feeds.before("epss")), labels=labels)
 
     def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
         """The tenant as a source, to be closed by whoever asked."""
@@ -380,7 +375,7 @@ class App:
         Raises:
             InputError: `finding.unknown`: no finding has an id that begins so, or several have.
         """
-        from riskbridge.model.target import CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
+        from riskbridge.model.target import CVE_CLAIM, CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
         from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
@@ -389,6 +384,7 @@ class App:
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, ScoreSettings())
         detections = self.warehouse.current(DETECTION)
+        claims = self.warehouse.table(CVE_CLAIM)
         events = self.warehouse.table(EVENT)
         return {
             "finding": finding,
@@ -396,6 +392,11 @@ class App:
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
+            "claims": self._records(
+                claims.filter(claims.cve_id == finding["cve_id"]).order_by(["source", "cvss_version"]).limit(100)
+            )
+            if finding["cve_id"]
+            else [],
             "detections": self._records(
                 detections.filter(detections.finding_id == finding["finding_id"])
                 .left_join(self.warehouse.current(DETECTION_DETAIL), "detection_id")

@@ -17,6 +17,7 @@ from tests.scenario.test_strategies import World
 from riskbridge.app import App
 from riskbridge.decisions import decide
 from riskbridge.errors import ConfigError, InputError
+from riskbridge.feeds import import_feed
 from riskbridge.holds import decide_hold, list_holds
 from riskbridge.model.connector import RunOutcome
 from riskbridge.pipeline.decisions import Decision
@@ -54,7 +55,7 @@ def know_more_of_a_cve(world: World) -> None:
         added = (world.now - timedelta(days=1)).date().isoformat()
         kev = {"vulnerabilities": [{"cveID": cve, "dateAdded": added, "dueDate": "2027-01-31"}]}
         (world.folder / "kev.json").write_text(json.dumps(kev))
-        app.import_feed("kev", str(world.folder / "kev.json"))
+        import_feed(app, "kev", str(world.folder / "kev.json"))
     world.read("home", "paged")
 
 

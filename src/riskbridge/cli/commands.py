@@ -24,9 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 connector_app = typer.Typer(help="Connections to Defender tenants.", no_args_is_help=True)
-feeds_app = typer.Typer(help="Facts of CVEs from CISA KEV and FIRST EPSS.", no_args_is_help=True)
 app.add_typer(connector_app, name="connector")
-app.add_typer(feeds_app, name="feeds")
 
 Home = Annotated[
     Path | None,
@@ -398,22 +396,6 @@ def explain(
         say_json(explained)
     else:
         render_explanation(kind, explained)
-
-
-@feeds_app.command("import")
-def feeds_import(
-    kind: Annotated[str, typer.Argument(help="kev or epss")],
-    location: Annotated[str, typer.Argument(help="Path or http(s) URL")],
-    home: Home = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Read a feed and keep it; the next run scores with it."""
-    from riskbridge.cli.render import say  # noqa: PLC0415
-
-    with open_app(home) as opened:
-        number = opened.import_feed(kind, location)
-    say({"feed": kind, "cves": number}, f"Read {number:,} CVEs. The next run scores with them.", as_json=as_json)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

@@ -23,6 +23,7 @@ from riskbridge.cli.render import (
 from riskbridge.cli.serve import serve_home
 from riskbridge.config import load_settings
 from riskbridge.errors import FatalError
+from riskbridge.feeds import import_feed
 from riskbridge.model.connector import Connector, new_connector, new_profile
 from riskbridge.model.run import RunRecord
 from riskbridge.serve import Binding
@@ -30,6 +31,12 @@ from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
 NAME = "demo"
+FEEDS = {
+    "kev": "known_exploited_vulnerabilities.json",
+    "epss": "epss.csv.gz",
+    "exploits": "modules_metadata_base.json",
+    "cvss": "vulnrichment.zip",
+}
 TOP = 5
 
 
@@ -48,8 +55,8 @@ def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool, is_se
                 f"A simulated Defender tenant with {simulator.devices:,} devices listens at {simulator.api_url}."
             )
         connector = _connect(app, simulator, is_quiet=as_json)
-        for kind, name in (("kev", "known_exploited_vulnerabilities.json"), ("epss", "epss.csv.gz")):
-            app.import_feed(kind, f"{simulator.feeds_url}/{name}")
+        for kind, name in FEEDS.items():
+            import_feed(app, kind, f"{simulator.feeds_url}/{name}")
         with show_progress(as_json=as_json) as progress:
             record = app.run(connector.name, progress=progress)
         summary = _summary(app, record, time.monotonic() - began)

@@ -173,7 +173,14 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
     ).select(*COLUMNS, "change", "was_qds", "was_severity")
 
 
-def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, observed_at: datetime) -> ir.Table:
+def finding_events(
+    followed: ir.Table,
+    closings: ir.Table | None,
+    *,
+    run: int,
+    observed_at: datetime,
+    causes: ir.Table | None = None,
+) -> ir.Table:
     """The events of followed findings: one each, with the reason and the evidence of a closing.
 
     Args:
@@ -181,12 +188,19 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
         closings: Closed detections of this run with `finding_id`, `close_reason`, `evidence`; None when there are none.
         run: The run's number.
         observed_at: The run's time, UTC.
+        causes: Why scores moved: `score_key`, `cause`, `cause_text`; None where nothing was scored before.
 
     Returns:
         EVENT rows without `run`.
     """
     rows = followed.filter(followed.change != "dated")
-    moved = ibis.literal("QDS ") + rows.was_qds.cast("string").fill_null("") + " to " + rows.qds.cast("string")
+    none = ibis.null("string")
+    if causes is None:
+        rows = rows.mutate(cause=none, cause_text=none)
+    else:
+        rows = rows.left_join(causes.rename(cause_key="score_key"), [("score_key", "cause_key")])
+    why = (ibis.literal(": ") + rows.cause_text).fill_null("")
+    moved = ibis.literal("QDS ") + rows.was_qds.cast("string").fill_null("") + " to " + rows.qds.cast("string") + why
     detail = ibis.cases(
         (rows.change == "rescored", moved),
         (
@@ -207,7 +221,9 @@ def finding_events(followed: ir.Table, closings: ir.Table | None, *, run: int, o
         kind=rows.change,
         subject_id=rows.finding_id,
         asset_id=rows.asset_id,
-        reason=ibis.ifelse(rows.change == "fixed", rows.fix_reason, ibis.null("string")),
+        reason=ibis.cases(
+            (rows.change == "fixed", rows.fix_reason), (rows.change == "rescored", rows.cause), else_=none
+        ),
         detail=rows.detail,
     ).select(*(n for n in EVENT.names if n != "run"))
 

@@ -350,7 +350,7 @@ EVENT = Table(
 
 CVE = Table(
     "cve",
-    "Everything known of a CVE, with the source of each claim.",
+    "Everything known of a CVE, with the source that won where several state the same.",
     (
         *CVE_DRAFT.columns,
         Column("cvss_version", "string", description="2.0, 3.0, 3.1 or 4.0; null when unknown"),
@@ -364,8 +364,37 @@ CVE = Table(
         Column("kev_due_on", "date", description="CISA's due date"),
         Column("is_ransomware", "boolean", nullable=False, description="Known use in ransomware campaigns"),
         Column("sources", TEXTS, nullable=False, description="Sources that know it, sorted; empty is not enriched"),
+        Column("cvss_from_vector", "float64", description="The base score that the winning vector gives"),
+        Column("is_cvss_disputed", "boolean", description="The stated score is not what its vector gives"),
+        Column("epss_rise", "float64", description="EPSS less that of the oldest reading of the last 30 days"),
+        Column("exploit_modules", TEXTS, description="Metasploit modules, exploits first; null without"),
+        Column("has_exploit_module", "boolean", description="One of them is an exploit"),
+        Column("ssvc_exploitation", "string", description="CISA's SSVC: none, poc or active"),
+        Column("ssvc_automatable", "string", description="CISA's SSVC: yes or no"),
+        Column("ssvc_technical_impact", "string", description="CISA's SSVC: partial or total"),
     ),
     key=("cve_id",),
+)
+
+CVE_CLAIM = Table(
+    "cve_claim",
+    "What one source says of a CVE, whether or not it won; a row a CVE, source and CVSS version.",
+    (
+        Column("cve_id", "string", nullable=False),
+        Column("source", "string", nullable=False, example="defender"),
+        Column("cvss_version", "string", description="Null where it states no CVSS"),
+        Column("cvss_score", "float64", description="As stated, 0 to 10"),
+        Column("cvss_vector", "string"),
+        Column("cvss_from_vector", "float64", description="The base score that the vector gives; null for a bad one"),
+        Column("is_cvss_disputed", "boolean", description="The stated score is not what the vector gives"),
+        Column("epss", "float64", description="0 to 1"),
+        Column("is_kev", "boolean"),
+        Column("exploit_modules", TEXTS),
+        Column("ssvc_exploitation", "string"),
+        Column("is_cvss_winner", "boolean", nullable=False, description="Its CVSS is the one that counts"),
+        Column("is_epss_winner", "boolean", nullable=False, description="Its EPSS is the one that counts"),
+    ),
+    key=("cve_id", "source"),
 )
 
 CVE_SCORE = Table(
@@ -441,6 +470,7 @@ WAREHOUSE = (
     CVE_SCORE,
     CVE_PAST,
     CVE_SCORE_PAST,
+    CVE_CLAIM,
     RUN,
     RUN_REJECT,
 )

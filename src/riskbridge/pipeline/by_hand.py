@@ -8,12 +8,13 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.enrich.facts import Feeds
 from riskbridge.errors import InputError
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.judgement import HOLD
 from riskbridge.model.reasons import HoldState
-from riskbridge.model.target import CVE, DETECTION
+from riskbridge.model.target import ASSET, CVE, DETECTION
 from riskbridge.pipeline.holding import COLUMNS, add_version, decide, held_rows, out_of_sight
 from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.score.settings import ScoreSettings
@@ -31,10 +32,19 @@ def begin(engine: DuckDBEngine, warehouse: Warehouse, settings: ScoreSettings, a
     return work
 
 
-def publish(work: Reconciliation, what: str) -> int:
-    """Publish a change by hand; gives its run number."""
+def rescore(work: Reconciliation, feeds: Feeds, why: str) -> dict[str, int]:
+    """Enrich and score everything anew, and publish it; gives the run number and how many findings and assets moved."""
+    work.rescore(feeds)
+    run = publish(work, why, has_facts=True)
+    assets = work.engine.scalar(work.changes.versions[ASSET.name].count())
+    return {"run": run, "findings": work.counts.get("findings_rescored", 0), "assets": int(assets)}
+
+
+def publish(work: Reconciliation, what: str, *, has_facts: bool = False) -> int:
+    """Publish a change by hand; gives its run number. `has_facts`: the facts of CVEs are new, too."""
     at = work.sighting.observed_at
-    work.changes.contents.pop(CVE.name, None)
+    if not has_facts:
+        work.changes.contents.pop(CVE.name, None)
     work.warehouse.publish(
         work.sighting.run,
         PublishedRun(

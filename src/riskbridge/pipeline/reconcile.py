@@ -9,7 +9,8 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskbridge.enrich.facts import combine
+from riskbridge.enrich.facts import Feeds, combine, stated_vectors, stored_drafts
+from riskbridge.enrich.vectors import base_score
 from riskbridge.forms import hash_id
 from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
@@ -31,7 +32,8 @@ from riskbridge.model.target import (
     ASSET_LINK,
     ASSET_SCORE,
     CVE,
-    CVE_DRAFT,
+    CVE_CLAIM,
+    CVE_SCORE,
     DETECTION,
     DETECTION_DETAIL,
     EVENT,
@@ -46,9 +48,11 @@ from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_s
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
+from riskbridge.score.causes import score_causes
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
+from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
@@ -56,14 +60,6 @@ from riskbridge.transform.spec import StreamMap
 DEFAULT_ACS = 2
 HIDING_NOTHING = ("device-unknown", "duplicate-row")
 _AT = "timestamp('UTC', 6)"
-
-
-@dataclass(frozen=True, slots=True)
-class Feeds:
-    """Facts of CVEs from outside Defender: KEV and EPSS tables as `enrich` takes them; None where there is no feed."""
-
-    kev: ir.Table | None = None
-    epss: ir.Table | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +79,7 @@ class Reconciliation:
         devices: Devices that this run read, as SOURCE_ASSET rows; None before `identify`.
         explained: Missing detections with the reason and evidence they would close with; None when nothing is missing.
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
+        labels: Feed to its name and day, for events.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
     """
@@ -101,6 +98,7 @@ class Reconciliation:
     has_finding_filter: bool = False
     explained: ir.Table | None = None
     devices: ir.Table | None = None
+    labels: dict[str, str] = field(default_factory=dict)
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
@@ -142,7 +140,7 @@ class Reconciliation:
         self.counts["assets"] = engine.scalar(self._assets.count())
 
     def begin_by_hand(self) -> None:
-        """Take assets and CVEs as they are stored, for a change that a person makes without reading a source."""
+        """Take assets and CVEs as they are stored, for a change that is made without reading a source."""
         scores = [n for n in ASSET_SCORE.names if n != "asset_id"]
         self._assets = self.engine.materialise(self.warehouse.current(ASSET).drop(*scores), "assets")
         self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
@@ -305,18 +303,28 @@ class Reconciliation:
             is_catalogue_whole: They are all that the source knows; else what is stored counts besides.
         """
         stored = self.warehouse.table(CVE)
-        versions = self.changes.versions[DETECTION.name]
-        everywhere = versions.select(cve_id=versions.cve_id).union(stored.select("cve_id"))
+        everywhere = stored.select("cve_id")
+        versions = self.changes.versions.get(DETECTION.name)
+        if versions is not None:
+            everywhere = versions.select("cve_id").union(everywhere)
         known = everywhere.filter(everywhere.cve_id.notnull()).distinct()
         if catalogue is None or not is_catalogue_whole:
-            told = stored.filter(stored.sources.contains("defender"))
-            own = ibis.ifelse(told.epss_source == "defender", told.epss, ibis.null("float64"))
-            told = told.mutate(epss=own).select(*CVE_DRAFT.names)
+            told = stored_drafts(stored, self.warehouse.table(CVE_CLAIM))
             fresh = catalogue
             catalogue = told if fresh is None else told.anti_join(fresh, "cve_id").union(fresh.select(*told.columns))
-        facts = combine(catalogue, feeds.kev, feeds.epss, known)
-        self.changes.contents[CVE.name] = self.engine.materialise(facts, "cve")
+        facts = combine(catalogue, feeds, known, self._scored_vectors(catalogue, feeds))
+        self.changes.contents[CVE.name] = self.engine.materialise(facts.cve, "cve")
+        self.changes.contents[CVE_CLAIM.name] = self.engine.materialise(facts.claims, "cve_claim")
+        self.labels = feeds.labels
         self.counts["cves"] = self.engine.scalar(known.count())
+
+    def _scored_vectors(self, catalogue: ir.Table, feeds: Feeds) -> ir.Table:
+        """What each distinct vector gives: a few thousand texts, each parsed once in a process."""
+        stated = self.engine.rows(stated_vectors(catalogue, feeds)).column("vector")
+        scores = floats([base_score(str(v)) for v in stated.to_pylist()])
+        return self.engine.from_arrow(
+            pa.table({"vector": stated, "vector_score": scores}), {"vector": "string", "vector_score": "float64"}
+        )
 
     def score(self, versions: ir.Table) -> None:
         """Roll detections up to findings, score both levels, and write the events."""
@@ -347,11 +355,19 @@ class Reconciliation:
                 closings if has_closings else None,
                 run=self.sighting.run,
                 observed_at=self.sighting.observed_at,
+                causes=None if is_first else self._causes(scores),
             )
         )
         for kind, number in self._tally(followed):
             self.counts[f"findings_{kind}"] = number
         self._score_assets(findings, followed, is_first=is_first)
+
+    def rescore(self, feeds: Feeds) -> None:
+        """Enrich and score everything anew, from what is stored and the feeds."""
+        self.enrich(None, feeds)
+        nothing = self.warehouse.current(DETECTION).limit(0).select(*DETECTION_COLUMNS)
+        none = ibis.null("string")
+        self.score(self.engine.materialise(nothing.mutate(change=none, evidence=none), "none"))
 
     def score_again(self) -> None:
         """Score assets as they stand by hand-made changes, and end what is over; no detection changes."""
@@ -371,6 +387,11 @@ class Reconciliation:
         scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
         self.changes.contents["cve_score"] = scores
         return scores
+
+    def _causes(self, scores: ir.Table) -> ir.Table:
+        stored = self.warehouse.table(CVE_SCORE)
+        told = score_causes(stored, scores, self.changes.contents[CVE.name], self.labels)
+        return self.engine.materialise(told, "causes")
 
     def _rolled_up(self, versions: ir.Table, *, is_first: bool) -> ir.Table:
         after = versions.select(*DETECTION_COLUMNS)

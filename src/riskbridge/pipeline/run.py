@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from riskbridge.enrich.facts import Feeds
 from riskbridge.errors import ConfigError, FatalError
 from riskbridge.forms import ID_LENGTH
 from riskbridge.lifecycle.detections import Sighting
@@ -23,7 +24,7 @@ from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
-from riskbridge.pipeline.reconcile import Feeds, Reconciliation
+from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.pipeline.strategy import WHOLE_READING_EVERY, History
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.staging.stream import StagedStream

@@ -22,6 +22,7 @@ from riskbridge.score.settings import (
 )
 
 _EVIDENCE = {"kev": "in CISA KEV", "ransomware": "used by ransomware", "exploit-kit": "in an exploit kit"}
+_TRENDING = "EPSS rose or entered CISA KEV in 30 days"
 _MATURITY = {0.0: "no exploit known", 0.5: "exploit public", 1.0: "working exploit"}
 
 
@@ -143,7 +144,7 @@ def _cvss_factors(row: Mapping[str, Any], w: QdsWeights) -> tuple[tuple[Factor, 
 
 def _threat_factors(row: Mapping[str, Any], weights: tuple[float, float, float], span: float) -> tuple[Factor, ...]:
     known = "" if row["is_enriched"] else " (nobody told us of this CVE)"
-    trend = "entered CISA KEV lately" if row["trending"] else "not trending"
+    trend = _TRENDING if row["trending"] else "not trending"
     texts = (
         _MATURITY.get(row["maturity"], "exploit maturity") + known,
         f"EPSS {row['epss']:.4f}" + known,
@@ -186,7 +187,7 @@ def _why(row: Mapping[str, Any]) -> str:
     if row["maturity"]:
         parts.append(_MATURITY.get(row["maturity"], "exploit known"))
     if row["trending"]:
-        parts.append("entered CISA KEV lately")
+        parts.append(_TRENDING)
     if not row["is_enriched"]:
         parts.append("not enriched")
     return ", ".join(parts)

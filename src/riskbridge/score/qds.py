@@ -93,6 +93,9 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
         public_exploit="public_exploit",
         exploit_verified="exploit_verified",
         exploit_in_kit="exploit_in_kit",
+        exploit_modules="exploit_modules",
+        has_exploit_module="has_exploit_module",
+        epss_rise="epss_rise",
         is_told=cve.sources.length() > 0,
     )
     rows = _with_factors(distinct.left_join(facts, [("cve_id", "fact_id")]), settings, observed_on)
@@ -101,13 +104,17 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
 
 def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
     in_kit = rows.exploit_in_kit.fill_null(_NO)
+    is_working = in_kit | rows.exploit_verified.fill_null(_NO) | rows.has_exploit_module.fill_null(_NO)
+    is_public = rows.public_exploit.fill_null(_NO) | rows.exploit_modules.notnull()
     maturity = ibis.cases(
-        (in_kit | rows.exploit_verified.fill_null(_NO), double(MATURITY_WORKING)),
-        (rows.public_exploit.fill_null(_NO), double(MATURITY_PUBLIC)),
+        (is_working, double(MATURITY_WORKING)),
+        (is_public, double(MATURITY_PUBLIC)),
         else_=double(0),
     )
     age_days = ibis.literal(observed_on, "date").delta(rows.kev_added_on, unit="day")
-    is_trending = rows.is_kev & (age_days >= 0) & (age_days <= settings.qds.trending_days)
+    is_new_in_kev = rows.is_kev & (age_days >= 0) & (age_days <= settings.qds.trending_days)
+    has_risen = rows.epss_rise >= double(settings.qds.trending_rise)
+    is_trending = is_new_in_kev.fill_null(_NO) | has_risen.fill_null(_NO)
     evidence = (
         ibis.ifelse(rows.is_kev.fill_null(_NO), ",kev", "")
         + ibis.ifelse(rows.is_ransomware.fill_null(_NO), ",ransomware", "")
@@ -116,7 +123,7 @@ def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) ->
     rows = rows.mutate(
         maturity=maturity,
         epss=rows.epss_known.fill_null(double(0)),
-        trending=ibis.ifelse(is_trending.fill_null(_NO), double(1), double(0)),
+        trending=ibis.ifelse(is_trending, double(1), double(0)),
         evidence=evidence.substr(1).nullif(""),
         is_enriched=rows.is_told.fill_null(_NO),
     )

@@ -43,6 +43,7 @@ class QdsWeights:
     threat_epss: float = 0.3
     threat_trending: float = 0.1
     trending_days: int = 30
+    trending_rise: float = 0.1
 
     def __post_init__(self) -> None:
         _check_sum("evidence", self.evidence_maturity, self.evidence_epss, self.evidence_trending)

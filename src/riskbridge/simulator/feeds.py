@@ -1,8 +1,12 @@
-"""The public feeds as the simulator's catalogue knows them: CISA's exploited vulnerabilities, and FIRST's EPSS."""
+"""The public feeds as the simulator's catalogue knows them: CISA KEV and Vulnrichment, FIRST EPSS, Metasploit modules."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
+import json
+import zipfile
 from functools import cache
 
 from starlette.requests import Request
@@ -19,6 +23,8 @@ def routes() -> list[Route]:
     return [
         Route("/feeds/known_exploited_vulnerabilities.json", _kev),
         Route("/feeds/epss.csv.gz", _epss),
+        Route("/feeds/modules_metadata_base.json", _exploits),
+        Route("/feeds/vulnrichment.zip", _vulnrichment),
     ]
 
 
@@ -56,8 +62,23 @@ def _kev_entry(cve: Cve) -> dict[str, object]:
 
 
 async def _epss(request: Request) -> Response:
-    del request
-    return Response(_epss_file(), media_type="application/gzip")
+    return _conditional(request, _epss_file(), "application/gzip")
+
+
+async def _exploits(request: Request) -> Response:
+    return _conditional(request, _exploits_file(), "application/json")
+
+
+async def _vulnrichment(request: Request) -> Response:
+    return _conditional(request, _vulnrichment_file(), "application/zip")
+
+
+def _conditional(request: Request, body: bytes, media_type: str) -> Response:
+    """The body under its entity tag, or 304 to who has it already."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"etag": etag})
+    return Response(body, media_type=media_type, headers={"etag": etag})
 
 
 @cache
@@ -65,3 +86,59 @@ def _epss_file() -> bytes:
     lines = ["#model_version:v2025.03.14,score_date:2025-08-31T00:00:00+0000", "cve,epss,percentile"]
     lines += [f"{c.id},{c.epss},{c.epss_percentile}" for c in load_cves().values() if c.epss is not None]
     return gzip.compress("\n".join(lines).encode() + b"\n", mtime=0)
+
+
+@cache
+def _exploits_file() -> bytes:
+    """Modules for the catalogue's CVEs with a verified exploit, and scanners for every third with a public one."""
+    modules = {}
+    for number, cve in enumerate(load_cves().values()):
+        if cve.exploit in ("verified", "kit") or (cve.exploit == "public" and number % 3 == 0):
+            kind = "auxiliary" if cve.exploit == "public" else "exploit"
+            name = f"{kind}/multi/{cve.products[0].replace('/', '_').lower()}_{number}"
+            modules[name.replace("/", "_")] = {
+                "name": f"{cve.products[0]} {cve.id}",
+                "fullname": name,
+                "type": kind,
+                "references": [cve.id, f"URL-https://example.org/{number}"],
+                "mod_time": "2025-08-30 10:00:00 +0000",
+            }
+    return json.dumps(modules).encode()
+
+
+@cache
+def _vulnrichment_file() -> bytes:
+    """CVE records with CISA's additions for a part of the catalogue; one of them states a score its vector denies."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, cve in enumerate(load_cves().values()):
+            if number % 2 == 0 and cve.cvss is not None and cve.vector.startswith("CVSS:3"):
+                path = zipfile.ZipInfo(f"vulnrichment-develop/{cve.id[4:8]}/{cve.id}.json", (2025, 8, 31, 0, 0, 0))
+                archive.writestr(path, json.dumps(_enriched(number, cve)))
+    return packed.getvalue()
+
+
+def _enriched(number: int, cve: Cve) -> dict[str, object]:
+    version = cve.vector[5:8].replace(".", "_")
+    stated = (cve.cvss or 0) - 1 if number == 0 else cve.cvss
+    exploitation = "active" if cve.kev else "none" if cve.exploit == "none" else "poc"
+    options = [{"Exploitation": exploitation}, {"Automatable": "no"}, {"Technical Impact": "total"}]
+    score = {"baseScore": stated, "vectorString": cve.vector, "version": version.replace("_", ".")}
+    return {
+        "dataType": "CVE_RECORD",
+        "dataVersion": "5.1",
+        "cveMetadata": {"cveId": cve.id, "state": "PUBLISHED", "dateUpdated": "2025-08-31T00:00:00.000Z"},
+        "containers": {
+            "cna": {"providerMetadata": {"shortName": "vendor"}, "metrics": []},
+            "adp": [
+                {
+                    "title": "CISA ADP Vulnrichment",
+                    "providerMetadata": {"shortName": "CISA-ADP"},
+                    "metrics": [
+                        {f"cvssV{version}": score},
+                        {"other": {"type": "ssvc", "content": {"id": cve.id, "options": options, "version": "2.0.3"}}},
+                    ],
+                }
+            ],
+        },
+    }

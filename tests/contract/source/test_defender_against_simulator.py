@@ -210,7 +210,19 @@ class _Elsewhere:
     next_request = "https://evil.example.test/api/machines?$skip=10000"
 
 
-@pytest.mark.parametrize(("kind", "path"), [("kev", "known_exploited_vulnerabilities.json"), ("epss", "epss.csv.gz")])
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("kev", "known_exploited_vulnerabilities.json"),
+        ("epss", "epss.csv.gz"),
+        ("exploits", "modules_metadata_base.json"),
+        ("cvss", "vulnrichment.zip"),
+    ],
+)
 def test_feeds_are_read_over_the_same_trust(tenant: RunningSimulator, kind: str, path: str) -> None:
-    rows = read_feed(kind, f"{tenant.feeds_url}/{path}", http=HttpSettings(ca_bundle=Path(tenant.ca_bundle)))
-    assert rows.num_rows > 10
+    trusted, url = HttpSettings(ca_bundle=Path(tenant.ca_bundle)), f"{tenant.feeds_url}/{path}"
+    feed = read_feed(kind, url, http=trusted)
+    assert feed.rows.num_rows > 10
+    assert feed.released_on is not None
+    if kind != "kev":
+        assert read_feed(kind, url, http=trusted, etag=feed.etag) is None

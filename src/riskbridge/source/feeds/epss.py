@@ -6,6 +6,8 @@ Source: https://www.first.org/epss/data_stats (epss_scores-YYYY-MM-DD.csv.gz).
 from __future__ import annotations
 
 import io
+import re
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -20,15 +22,17 @@ EPSS_SCHEMA = pa.schema(_COLUMNS)
 _HEADER = ["cve", "epss", "percentile"]
 
 
-def parse_epss(body: bytes, location: str) -> pa.Table:
-    """The table as `EPSS_SCHEMA`: one row a CVE, probability and percentile 0 to 1.
+def parse_epss(body: bytes, location: str) -> tuple[pa.Table, date | None]:
+    """The table as `EPSS_SCHEMA`: one row a CVE, probability and percentile 0 to 1; and the day of the scores.
 
-    FIRST's file begins with a comment line (`#model_version:…,score_date:…`), mirrors often drop it; both are read.
+    FIRST's file begins with a comment line (`#model_version:…,score_date:…`), mirrors often drop it; both are
+    read, and without it the day is None.
 
     Raises:
         InputError: `feeds.broken`: other columns, cut off, a value beyond 0 to 1, a bad or repeated id.
     """
-    table = body[_comment_length(body) :]
+    length = _comment_length(body)
+    table = body[length:]
     header = table[:1024].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
     if [name.strip(' "').lower() for name in header.split(",")] != _HEADER:
         raise broken(location, f"its columns are not {', '.join(_HEADER)}")
@@ -39,7 +43,15 @@ def parse_epss(body: bytes, location: str) -> pa.Table:
         raise broken(location, "it has no row")
     for name in ("epss", "epss_percentile"):
         _require_share(rows[name], name, location)
-    return rows.set_column(0, "cve_id", normalised_ids(rows["cve_id"], location))
+    return rows.set_column(0, "cve_id", normalised_ids(rows["cve_id"], location)), _score_date(body[:length])
+
+
+def _score_date(comment: bytes) -> date | None:
+    stated = re.search(rb"score_date:(\d{4}-\d{2}-\d{2})", comment)
+    try:
+        return date.fromisoformat(stated[1].decode()) if stated else None
+    except ValueError:
+        return None
 
 
 def _comment_length(body: bytes) -> int:

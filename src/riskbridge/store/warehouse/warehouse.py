@@ -22,6 +22,7 @@ from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
     CVE,
+    CVE_CLAIM,
     CVE_PAST,
     CVE_SCORE,
     CVE_SCORE_PAST,
@@ -37,7 +38,7 @@ from riskbridge.model.target import (
 )
 from riskbridge.store.engine import DuckDBEngine
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -55,8 +56,26 @@ _TO_VERSION_3 = (
 )
 """Of the returns of a finding the last alone was kept before."""
 
+_CVE_COLUMNS_4 = {
+    "cvss_from_vector": "DOUBLE",
+    "is_cvss_disputed": "BOOLEAN",
+    "epss_rise": "DOUBLE",
+    "exploit_modules": "VARCHAR[]",
+    "has_exploit_module": "BOOLEAN",
+    "ssvc_exploitation": "VARCHAR",
+    "ssvc_automatable": "VARCHAR",
+    "ssvc_technical_impact": "VARCHAR",
+}
+_TO_VERSION_4 = tuple(
+    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {kind}"
+    for table in ("cve", "cve_past")
+    for name, kind in _CVE_COLUMNS_4.items()
+)
+"""What feeds of exploit modules and CVSS tell; null until the next enrichment."""
+
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
-_REPLACED = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST))
+_REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
+"""Tables that are replaced whole, and where their past rows go; what sources claimed before is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +102,7 @@ class Changes:
     Attributes:
         versions: Rows to write by table, without validity columns; each replaces the current version with its key.
         withdrawn: Keys whose current version ends with nothing in its place, by table.
-        contents: The whole new contents of `cve` and `cve_score`, where they changed.
+        contents: The whole new contents of `cve`, `cve_score` and `cve_claim`, where they changed.
         events: EVENT rows without `run`.
         rejects: REJECT rows.
         held: HELD rows.
@@ -134,7 +153,7 @@ class Warehouse:
         if version == SCHEMA_VERSION:
             return
         with self.engine.transaction():
-            for since, statements in ((2, _TO_VERSION_2), (3, _TO_VERSION_3)):
+            for since, statements in ((2, _TO_VERSION_2), (3, _TO_VERSION_3), (4, _TO_VERSION_4)):
                 for statement in statements if version < since else ():
                     self.engine.execute(statement)
             self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
@@ -203,7 +222,8 @@ class Warehouse:
                 is_written(table.name)
             for table, past in _REPLACED:
                 if table.name in changes.contents:
-                    self._keep_replaced(table, past, changes.contents[table.name], run)
+                    if past is not None:
+                        self._keep_replaced(table, past, changes.contents[table.name], run)
                     self.engine.execute(f'DELETE FROM "{table.name}"')
                     self.engine.append(table.name, changes.contents[table.name].select(*table.names))
             for events in changes.events:
