@@ -294,7 +294,7 @@ def test_a_server_is_asked_whether_the_feed_changed(server: Any, reply: Any) -> 
     feed = read_feed("kev", server.url)
     assert feed.etag == '"one"'
     assert read_feed("kev", server.url, etag=feed.etag) is None
-    assert server.seen[-1].headers["If-None-Match"] == feed.etag
+    assert {k.lower(): v for k, v in server.seen[-1].headers.items()}["if-none-match"] == feed.etag
 
 
 def test_a_feed_is_read_from_a_url_after_its_redirect(server: Any, reply: Any) -> None:
