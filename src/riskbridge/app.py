@@ -18,6 +18,7 @@ from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
+from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
 from riskbridge.sla import load_sla
@@ -247,7 +248,6 @@ class App:
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
         from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
-        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
         from riskbridge.staging.area import StagingArea  # noqa: PLC0415
         from riskbridge.transform.spec import load_map  # noqa: PLC0415
 
@@ -260,7 +260,7 @@ class App:
                 open_stream=lambda stream: area.stream(record.run_id, stream),
                 transform_map=load_map(profile.transform_map),
                 feeds=self.read_feeds(),
-                score_settings=ScoreSettings(),
+                score_settings=load_score_settings(self.store),
                 now=self.now,
             )
             report = run_once(
@@ -377,12 +377,11 @@ class App:
         """
         from riskbridge.model.target import CVE_CLAIM, CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
-        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
-        explanation = explain_qds(score, ScoreSettings())
+        explanation = explain_qds(score, load_score_settings(self.store))
         detections = self.warehouse.current(DETECTION)
         claims = self.warehouse.table(CVE_CLAIM)
         events = self.warehouse.table(EVENT)
@@ -420,10 +419,9 @@ class App:
         """
         from riskbridge.model.target import ASSET_LINK, EVENT, SOFTWARE  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
-        from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
-        explanation = explain_trurisk(asset, ScoreSettings())
+        explanation = explain_trurisk(asset, load_score_settings(self.store))
         links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
         return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
+from riskbridge.scoring import load_score_settings
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -35,11 +36,10 @@ def decide(app: App, decision: Decision, *, finding_id: str | None = None, query
     from riskbridge.model.target import FINDING  # noqa: PLC0415
     from riskbridge.pipeline.by_hand import begin, publish  # noqa: PLC0415 - loads Ibis
     from riskbridge.pipeline.decisions import decision_events, new_decisions  # noqa: PLC0415
-    from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
     decision = replace(decision, by=app.store.actor, at=app.now().replace(microsecond=0))
     _check(decision)
-    work = begin(app.engine, app.warehouse, ScoreSettings(), decision.at)
+    work = begin(app.engine, app.warehouse, load_score_settings(app.store), decision.at)
     engine, warehouse = app.engine, app.warehouse
     chosen = engine.materialise(_chosen(app, finding_id, query), "chosen")
     number = int(engine.scalar(chosen.count()))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.model.feed import FEED_KINDS, FeedVersion
+from riskbridge.scoring import load_score_settings
+
+if TYPE_CHECKING:
+    from riskbridge.score.settings import ScoreSettings
 
 SETTING = "feeds.sources"
 
@@ -123,8 +127,13 @@ def save_source(app: App, kind: str, **changes: Any) -> dict[str, Any]:
     return list_sources(app)[kind]
 
 
-def rescore(app: App, why: str = "rescored") -> dict[str, Any] | None:
+def rescore(app: App, why: str = "rescored", *, settings: ScoreSettings | None = None) -> dict[str, Any] | None:
     """Enrich and score everything anew, calling nobody; gives the run it is published under. None before the first run.
+
+    Args:
+        app: The home.
+        why: For the run's record and the audit log.
+        settings: Weights; None takes those a person set.
 
     Raises:
         FatalError: Memory or disk did not suffice; the scores of before stay.
@@ -132,9 +141,9 @@ def rescore(app: App, why: str = "rescored") -> dict[str, Any] | None:
     if not app.warehouse.last_read():
         return None
     from riskbridge.pipeline import by_hand  # noqa: PLC0415 - loads Ibis
-    from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
-    work = by_hand.begin(app.engine, app.warehouse, ScoreSettings(), app.now().replace(microsecond=0))
+    weights = settings or load_score_settings(app.store)
+    work = by_hand.begin(app.engine, app.warehouse, weights, app.now().replace(microsecond=0))
     done = by_hand.rescore(work, app.read_feeds(), why)
     app.store.record("scores.renewed", why, done)
     return done

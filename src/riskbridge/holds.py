@@ -6,6 +6,7 @@ from typing import Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
+from riskbridge.scoring import load_score_settings
 
 
 def list_holds(app: App, connector: str | None = None, *, is_all: bool = False) -> list[dict[str, Any]]:
@@ -59,11 +60,10 @@ def decide_hold(app: App, hold_id: str, why: str, *, is_approved: bool) -> dict[
         InputError: `hold.unknown`, `hold.decided`, or `hold.no-reason`: a decision needs a reason.
     """
     from riskbridge.pipeline.by_hand import begin, judge_hold  # noqa: PLC0415 - loads Ibis
-    from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
 
     if not why.strip():
         raise InputError("A decision needs a reason.", code="hold.no-reason", remedy="Give one with --why.")
-    work = begin(app.engine, app.warehouse, ScoreSettings(), app.now().replace(microsecond=0))
+    work = begin(app.engine, app.warehouse, load_score_settings(app.store), app.now().replace(microsecond=0))
     decided = judge_hold(work, hold_id, is_approved=is_approved, by=app.store.actor, why=why.strip())
     detail = {"closed": decided["closed"], "why": why.strip()}
     app.store.record(f"hold.{decided['state']}", str(decided["hold_id"]), detail)

@@ -57,7 +57,6 @@ from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
 
-DEFAULT_ACS = 2
 HIDING_NOTHING = ("device-unknown", "duplicate-row")
 _AT = "timestamp('UTC', 6)"
 
@@ -434,7 +433,9 @@ class Reconciliation:
         open_findings = open_findings.select("asset_id", "qds")
         assets = _known(self._assets)
         facing = assets.select(
-            "asset_id", acs=ibis.literal(DEFAULT_ACS, "int64"), is_internet_facing=ibis.literal(value=False)
+            "asset_id",
+            acs=ibis.literal(self.settings.trurisk.default_acs, "int64"),
+            is_internet_facing=ibis.literal(value=False),
         )
         scores = score_assets(open_findings, facing, self.settings)
         columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]

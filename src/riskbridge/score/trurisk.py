@@ -27,7 +27,17 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
         The columns of ASSET_SCORE, lazy and in no order. Means are null where a band has no finding.
     """
     chosen = settings.trurisk
-    rows = assets.select("asset_id", "acs", "is_internet_facing").left_join(_sums(findings), "asset_id")
+    rows = assets.select("asset_id", "acs", "is_internet_facing").left_join(band_sums(findings, "asset_id"), "asset_id")
+    return score_sums(rows, chosen).select(*ASSET_SCORE.names)
+
+
+def score_sums(rows: ir.Table, chosen: TruRiskSettings) -> ir.Table:
+    """Rows with their TruRisk and its factors added.
+
+    Args:
+        rows: `acs`, `is_internet_facing`, and what `band_sums` gives, null where there is no finding.
+        chosen: Formula and weights.
+    """
     counts = {f"{b}_count": rows[f"{b}_count"].fill_null(0).cast("int64") for b in BAND_NAMES}
     rows = rows.mutate(
         acs=rows.acs.fill_null(chosen.default_acs).cast("int64"),
@@ -40,17 +50,18 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
     inner = _means(rows, chosen) if chosen.formula == "trurisk-1" else _peak(rows, chosen)
     risk = rows.acs * rows.exposure * inner
     capped = ibis.ifelse(risk > MAXIMUM, double(MAXIMUM), risk)
-    return rows.mutate(trurisk=round_half_up(capped)).select(*ASSET_SCORE.names)
+    return rows.mutate(trurisk=round_half_up(capped))
 
 
-def _sums(findings: ir.Table) -> ir.Table:
+def band_sums(findings: ir.Table, *keys: str) -> ir.Table:
+    """Count and sum of the QDS by band, and the highest, for each group of findings; a QDS below 1 counts for nothing."""
     findings = findings.filter(findings.qds > 0)
     sums = {}
     for name, band in zip(BAND_NAMES, QDS_BANDS, strict=True):
         is_in = (findings.qds >= band.lowest) & (findings.qds <= band.highest)
         sums[f"{name}_count"] = is_in.sum()
         sums[f"{name}_sum"] = findings.qds.sum(where=is_in).cast("int64")
-    return findings.group_by("asset_id").agg(max_qds=findings.qds.max().cast("int64"), **sums)
+    return findings.group_by(keys).agg(max_qds=findings.qds.max().cast("int64"), **sums)
 
 
 def _means(rows: ir.Table, settings: TruRiskSettings) -> ir.FloatingValue:
