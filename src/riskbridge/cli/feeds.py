@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,6 +49,65 @@ def feeds_import(
         f"Read {version.cves:,} CVEs of {version.label}. {text}",
         as_json=as_json,
     )
+
+
+@feeds_app.command("bundle")
+def feeds_bundle(
+    path: Annotated[Path, typer.Argument(help="Archive to write")], home: Home = None, *, as_json: Json = False
+) -> None:
+    """Write the feeds in use to a signed archive, for a home without internet."""
+    from riskbridge.bundles import make_bundle  # noqa: PLC0415
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+
+    with open_app(home) as opened:
+        made = make_bundle(opened, path)
+    if as_json:
+        say_json(made)
+        return
+    render_rows(made["feeds"], empty="")
+    typer.echo(f"Written to {path}, signed with {made['key']}")
+    typer.echo("Where it is to be used, type once, with the key told by another way than the bundle:")
+    typer.echo(f"  riskbridge feeds trust {made['key']}")
+    typer.echo(f"and then: riskbridge feeds unbundle {path.name}")
+
+
+@feeds_app.command("trust")
+def feeds_trust(
+    key: Annotated[str, typer.Argument(help="Public key, as `feeds bundle` printed it")],
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take bundles that are signed with this key."""
+    from riskbridge.bundles import trust_key  # noqa: PLC0415
+    from riskbridge.cli.render import say  # noqa: PLC0415
+
+    with open_app(home) as opened:
+        keys = trust_key(opened, key)
+    say({"keys": keys}, f"Bundles signed with {key} are taken from now on.", as_json=as_json)
+
+
+@feeds_app.command("unbundle")
+def feeds_unbundle(
+    path: Annotated[Path, typer.Argument(help="Archive that `feeds bundle` wrote")],
+    home: Home = None,
+    *,
+    no_rescore: NoRescore = False,
+    as_json: Json = False,
+) -> None:
+    """Take the feeds of a signed archive, and score everything anew with what is newer."""
+    from riskbridge.bundles import import_bundle  # noqa: PLC0415
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+
+    with open_app(home) as opened:
+        rows = import_bundle(opened, path)
+        is_new = any(r["state"] == "new" for r in rows)
+        moved, text = _rescored(opened, "feeds of a bundle", is_wanted=is_new and not no_rescore)
+    if as_json:
+        say_json({"count": len(rows), "rows": rows, "rescored": moved})
+        return
+    render_rows(rows, empty="")
+    typer.echo(text)
 
 
 @feeds_app.command("refresh")

@@ -65,11 +65,8 @@ def without_each(findings: ir.Table, named: ir.Table, assets: ir.Table, settings
     number = rows.own_critical_count
     for band in BAND_NAMES[1:]:
         number = number + rows[f"own_{band}_count"]
-    left = {
-        f"{b}_{n}": rows[f"{b}_{n}"].fill_null(0) - rows[f"own_{b}_{n}"].fill_null(0)
-        for b in BAND_NAMES
-        for n in ("count", "sum")
-    }
+    sums = [f"{band}_{part}" for band in BAND_NAMES for part in ("count", "sum")]
+    left = {name: rows[name].fill_null(0) - rows[f"own_{name}"].fill_null(0) for name in sums}
     rows = rows.mutate(was=rows.trurisk, number=number, max_qds=highest.cast("int64"), **left)
     scored = score_sums(rows.drop("trurisk"), settings.trurisk)
     return scored.select("asset_id", "product", "number", "acs", trurisk="was", trurisk_without="trurisk")
