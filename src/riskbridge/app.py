@@ -485,7 +485,7 @@ def _scope(profile: Profile) -> str:
 
 
 def _factors(explanation: Any) -> dict[str, Any]:
-    return {f.name: {k: v for k, v in asdict(f).items() if k != "name"} for f in explanation.factors}
+    return {f.name: {k: v for k, v in asdict(f).items() if k != "name" and v is not None} for f in explanation.factors}
 
 
 def _plain(value: Any) -> Any:

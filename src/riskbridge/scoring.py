@@ -1,19 +1,22 @@
-"""The weights that scores are made with, as a person set them."""
+"""The weights and rules that scores are made with, as a person set them."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from riskbridge.errors import InputError
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
+    from riskbridge.score.rules import AssetRule, Condition
     from riskbridge.score.settings import ScoreSettings
 
 SETTING = "score.weights"
+RULES = "score.rules"
 _PARTS = ("qds", "trurisk")
 
 
@@ -21,7 +24,87 @@ def load_score_settings(store: ConfigStore) -> ScoreSettings:
     """Weights and formulas: what a person chose, else the built-in ones."""
     from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415 - with what is scored
 
-    return with_changes(ScoreSettings(), store.find_setting(SETTING) or {})
+    chosen = with_changes(ScoreSettings(), store.find_setting(SETTING) or {})
+    return replace(chosen, rules=make_rules(list_rules(store)))
+
+
+def list_rules(store: ConfigStore) -> dict[str, dict[str, Any]]:
+    """Rules for assets by name: `where` (QQL), `acs`, `is_internet_facing`, `factor`, `why`."""
+    return dict(store.find_setting(RULES) or {})
+
+
+def with_rule(rules: Mapping[str, dict[str, Any]], name: str, **rule: Any) -> dict[str, dict[str, Any]]:
+    """Rules with one more, or another in its place; `make_rules` checks what it says.
+
+    Raises:
+        InputError: `score.bad-rule`: it has no name, no query or no reason, says nothing, or there are too many.
+    """
+    from riskbridge.score.rules import MOST_RULES  # noqa: PLC0415
+
+    says = rule["acs"] is not None or rule["is_internet_facing"] or rule["factor"] != 1
+    if not name.strip() or not rule["where"].strip() or not rule["why"].strip() or not says:
+        raise InputError(
+            f"The rule '{name}' is not whole.",
+            code="score.bad-rule",
+            remedy="Give --where with a query, --why with a reason, and --acs, --internet-facing or --factor.",
+        )
+    changed = {**rules, name.strip(): rule}
+    if len(changed) > MOST_RULES:
+        raise InputError(
+            f"There are {MOST_RULES} rules already.",
+            code="score.bad-rule",
+            remedy="Remove one first: riskbridge rule remove NAME",
+        )
+    return changed
+
+
+def without_rule(rules: Mapping[str, dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
+    """Rules without one.
+
+    Raises:
+        InputError: `score.unknown-rule`.
+    """
+    if name not in rules:
+        raise InputError(
+            f"There is no rule '{name}'.", code="score.unknown-rule", remedy="List them with: riskbridge rule list"
+        )
+    return {n: rule for n, rule in rules.items() if n != name}
+
+
+def save_rules(store: ConfigStore, rules: Mapping[str, dict[str, Any]]) -> None:
+    """Keep all rules; the audit log has who and when."""
+    store.save_setting(RULES, dict(rules))
+
+
+def make_rules(rules: Mapping[str, dict[str, Any]]) -> tuple[AssetRule, ...]:
+    """Rules as scoring takes them.
+
+    Raises:
+        InputError: `qql.*`, or `score.bad-rule`: a query asks for something that follows from scores.
+        ConfigError: `score.rule`: a number is out of its bounds.
+    """
+    from riskbridge.score.rules import AssetRule  # noqa: PLC0415
+
+    return tuple(
+        AssetRule(name, _condition(name, r["where"]), r["acs"], r["is_internet_facing"], float(r["factor"]))
+        for name, r in rules.items()
+    )
+
+
+def _condition(name: str, query: str) -> Condition:
+    from riskbridge.model.target import ASSET, ASSET_SCORE  # noqa: PLC0415
+    from riskbridge.search.compile import compile_query, referenced_columns  # noqa: PLC0415
+
+    known = {*ASSET.names, "operating_system"} - {n for n in ASSET_SCORE.names if n != "asset_id"}
+    circular = sorted(referenced_columns(query, "assets") - known)
+    if circular:
+        raise InputError(
+            f"The rule '{name}' asks for {', '.join(circular)}, which follows from scores or findings.",
+            code="score.bad-rule",
+            remedy="Choose assets by what they are: name, group, tags, operating system, dates.",
+        )
+
+    return lambda assets: compile_query(query, assets, "assets", datetime.now(UTC))
 
 
 def save_score_settings(store: ConfigStore, changes: Mapping[str, Any]) -> ScoreSettings:

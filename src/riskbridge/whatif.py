@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
-from riskbridge.scoring import list_score_settings, load_score_settings, with_changes
+from riskbridge.scoring import list_score_settings, load_score_settings, make_rules, with_changes
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -17,12 +18,13 @@ MOST_FIXES = 100
 RANKED_BY = {"rank": "trurisk", "now_rank": "now_trurisk"}
 
 
-def try_weights(app: App, changes: dict[str, Any]) -> dict[str, Any]:
-    """Today's findings and assets under other weights, beside the stored scores.
+def try_weights(app: App, changes: dict[str, Any], *, rules: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Today's findings and assets under other weights or rules, beside the stored scores.
 
     Args:
         app: The home.
         changes: Weights by dotted name, as `score set` takes them.
+        rules: All rules in place of those kept, as `scoring.list_rules` gives them; None leaves them.
 
     Returns:
         `changed` (weights before and after), `findings` and `assets` (number by band before and after), `estate` (before
@@ -35,14 +37,18 @@ def try_weights(app: App, changes: dict[str, Any]) -> dict[str, Any]:
     """
     import ibis  # noqa: PLC0415 - with what is scored
 
-    from riskbridge.model.target import ASSET, CVE  # noqa: PLC0415
+    from riskbridge.model.target import ASSET, ASSET_SCORE, CVE  # noqa: PLC0415
     from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS  # noqa: PLC0415
     from riskbridge.score.estate import band_counts, estate_score  # noqa: PLC0415
     from riskbridge.score.qds import score_cves  # noqa: PLC0415
+    from riskbridge.score.rules import apply_rules  # noqa: PLC0415
     from riskbridge.score.trurisk import score_assets  # noqa: PLC0415
+    from riskbridge.search.views import with_operating_system  # noqa: PLC0415
 
     stored = load_score_settings(app.store)
     other = with_changes(stored, changes)
+    if rules is not None:
+        other = replace(other, rules=make_rules(rules))
     engine, warehouse = app.engine, app.warehouse
     findings = _counting(app)
     keys = findings.group_by("score_key").agg(
@@ -52,9 +58,8 @@ def try_weights(app: App, changes: dict[str, Any]) -> dict[str, Any]:
     both = findings.join(scores.select("score_key", now_qds="qds"), "score_key")
     both = engine.materialise(both.select("finding_id", "asset_id", "qds", "now_qds"), "tried_findings")
     assets = warehouse.current(ASSET)
-    facing = assets.select("asset_id", "acs", is_internet_facing=assets.exposure > 1)
-    if other.trurisk.default_acs != stored.trurisk.default_acs:
-        facing = facing.mutate(acs=ibis.literal(other.trurisk.default_acs, "int64"))
+    scores_of = [n for n in ASSET_SCORE.names if n != "asset_id"]
+    facing = apply_rules(with_operating_system(assets.drop(*scores_of)), other.rules, other.trurisk.default_acs)
     tried = score_assets(both.select("asset_id", qds="now_qds"), facing, other)
     tried = tried.select("asset_id", now_trurisk="trurisk", now_acs="acs")
     moved = assets.select("asset_id", "asset_name", "trurisk", "acs").join(tried, "asset_id")
@@ -113,7 +118,10 @@ def rank_fixes(app: App, number: int = 10) -> dict[str, Any]:
     named = engine.materialise(findings.select("asset_id", "product", "qds"), "products")
     assets = app.warehouse.current(ASSET)
     facing = engine.materialise(
-        assets.select("asset_id", "acs", "trurisk", is_internet_facing=assets.exposure > 1), "facing"
+        assets.select(
+            "asset_id", "acs", "trurisk", "multiplier", "score_rules", is_internet_facing=assets.exposure > 1
+        ),
+        "facing",
     )
     without = without_each(rows, named, facing, settings)
     removed = engine.materialise(

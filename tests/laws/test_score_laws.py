@@ -18,7 +18,8 @@ def trurisk(estate: dict[str, list[int]], *, acs: int, is_facing: bool) -> dict[
         {"asset_id": pa.array([a for a, _ in pairs], "string"), "qds": pa.array([q for _, q in pairs], "int64")}
     )
     number = len(estate)
-    assets = pa.table({"asset_id": list(estate), "acs": [acs] * number, "is_internet_facing": [is_facing] * number})
+    told = {"acs": acs, "is_internet_facing": is_facing, "multiplier": 1.0, "score_rules": ["none"]}
+    assets = pa.table({"asset_id": list(estate)} | {name: [value] * number for name, value in told.items()})
     rows = CON.to_pyarrow(score_assets(ibis.memtable(findings), ibis.memtable(assets), TWO)).to_pylist()
     return {row["asset_id"]: row["trurisk"] for row in rows}
 

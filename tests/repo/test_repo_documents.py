@@ -10,6 +10,7 @@ import riskbridge.cli.feeds
 import riskbridge.cli.held
 import riskbridge.cli.preview
 import riskbridge.cli.record
+import riskbridge.cli.rule
 import riskbridge.cli.score
 import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app

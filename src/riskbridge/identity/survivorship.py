@@ -19,7 +19,7 @@ COLUMNS = tuple(name for name in ASSET.names if name not in _LATER)
 """The columns of ASSET but those of scores and validity."""
 
 _OWN = ("asset_id", "sources", "source_count", "primary_source_asset_id")
-_ARRAYS = tuple(c.name for c in ASSET if c.type == TEXTS and c.name not in _OWN)
+_ARRAYS = tuple(c.name for c in ASSET if c.type == TEXTS and c.name in COLUMNS and c.name not in _OWN)
 _SCALARS = tuple(
     n for n in COLUMNS if n not in (*_OWN, *_ARRAYS, "first_seen_at", "last_seen_at", "merged_into_external_id")
 )

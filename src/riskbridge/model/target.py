@@ -217,6 +217,8 @@ ASSET_SCORE = Table(
         Column("trurisk_formula", "string", nullable=False, example="trurisk-1"),
         Column("acs", "int64", nullable=False, description="Asset criticality, 1 to 5"),
         Column("exposure", "float64", nullable=False, description="1.2 when internet-facing, else 1"),
+        Column("multiplier", "float64", nullable=False, description="Product of the factors that rules set, else 1"),
+        Column("score_rules", TEXTS, nullable=False, description="Rules that hold for it, in their order"),
         Column("max_qds", "int64", description="Highest QDS; null without findings"),
         *_SCORE_BANDS,
     ),
@@ -338,7 +340,10 @@ EVENT = Table(
         Column("run", "int64", nullable=False),
         Column("at", AT, nullable=False),
         Column(
-            "kind", "string", nullable=False, description="found, reopened, fixed, changed, rescored, asset-added, …"
+            "kind",
+            "string",
+            nullable=False,
+            description="found, reopened, fixed, changed, rescored, asset-added, asset-rescored, …",
         ),
         Column("subject_id", "string", nullable=False, description="Finding or asset"),
         Column("asset_id", "string", nullable=False),

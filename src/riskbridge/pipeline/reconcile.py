@@ -48,10 +48,12 @@ from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_s
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
-from riskbridge.score.causes import score_causes
+from riskbridge.score.causes import asset_causes, score_causes
 from riskbridge.score.qds import score_cves, score_key, severity_number
+from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
+from riskbridge.search.views import with_operating_system
 from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
@@ -432,11 +434,7 @@ class Reconciliation:
             open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
         open_findings = open_findings.select("asset_id", "qds")
         assets = _known(self._assets)
-        facing = assets.select(
-            "asset_id",
-            acs=ibis.literal(self.settings.trurisk.default_acs, "int64"),
-            is_internet_facing=ibis.literal(value=False),
-        )
+        facing = apply_rules(with_operating_system(assets), self.settings.rules, self.settings.trurisk.default_acs)
         scores = score_assets(open_findings, facing, self.settings)
         columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]
         scored = engine.materialise(assets.join(scores, "asset_id").select(*columns), "asset_scored")
@@ -455,16 +453,27 @@ class Reconciliation:
         self.counts["findings"] = engine.scalar(after.count())
 
     def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
-        added = fresh.anti_join(stored, "asset_id")
-        return added.select(
+        added, moved = fresh.anti_join(stored, "asset_id"), asset_causes(fresh, stored)
+        at, columns = ibis.literal(self.sighting.observed_at, _AT), [n for n in EVENT.names if n != "run"]
+        rescored = moved.select(
+            event_id=hash_id(str(self.sighting.run), "asset-rescored", moved.asset_id),
+            at=at,
+            kind=ibis.literal("asset-rescored"),
+            subject_id=moved.asset_id,
+            asset_id=moved.asset_id,
+            reason=moved.cause,
+            detail=moved.detail,
+        )
+        new = added.select(
             event_id=hash_id(str(self.sighting.run), "asset-added", added.asset_id),
-            at=ibis.literal(self.sighting.observed_at, _AT),
+            at=at,
             kind=ibis.literal("asset-added"),
             subject_id=added.asset_id,
             asset_id=added.asset_id,
             reason=ibis.null("string"),
             detail=added.asset_name,
-        ).select(*(n for n in EVENT.names if n != "run"))
+        )
+        return new.select(*columns).union(rescored.select(*columns))
 
     def _current_detections(self) -> ir.Table:
         rows = self.warehouse.current(DETECTION)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.score.settings import BAND_NAMES
+
 DEFENDER = "Defender"
 
 
@@ -64,3 +66,42 @@ def score_causes(before: ir.Table, after: ir.Table, cve: ir.Table, labels: Mappi
     cause = ibis.cases(*moved, else_="formula")
     told = text.substr(2).nullif("").fill_null("weights changed")
     return rows.select(score_key="score_key", cause=cause, cause_text=told)
+
+
+def asset_causes(fresh: ir.Table, stored: ir.Table) -> ir.Table:
+    """Why the TruRisk of assets moved.
+
+    Args:
+        fresh: New versions of assets, with the columns of ASSET_SCORE.
+        stored: The current ones.
+
+    Returns:
+        `asset_id`, `cause` (`acs`, `exposure`, `rules`, `formula`, `findings` or `scores`, the first that differs) and
+        `detail` (both scores, and each factor that differs with its old and new value), one row an asset that moved.
+    """
+    was = stored.select(was_id="asset_id", **{f"was_{n}": stored[n] for n in _ASSET_FACTORS})
+    rows = fresh.join(was, [("asset_id", "was_id")])
+    rows = rows.filter(rows.trurisk != rows.was_trurisk)
+    text = ibis.literal("TruRisk ") + rows.was_trurisk.cast("string") + " to " + rows.trurisk.cast("string")
+    moved = []
+    for column, (cause, noun) in _ASSET_FACTORS.items():
+        if cause:
+            old, new = rows[f"was_{column}"], rows[column]
+            differs = ~old.identical_to(new)
+            moved.append((differs, cause))
+            values = old.cast("string").fill_null("none") + " to " + new.cast("string").fill_null("none")
+            text = text + ibis.ifelse(differs, ibis.literal(f", {noun} ") + values, "")
+    return rows.select("asset_id", cause=ibis.cases(*moved, else_="formula"), detail=text)
+
+
+_ASSET_FACTORS = {
+    "trurisk": ("", ""),
+    "acs": ("acs", "criticality"),
+    "exposure": ("exposure", "exposure"),
+    "multiplier": ("rules", "factor of rules"),
+    "trurisk_formula": ("formula", "formula"),
+    **{f"{band}_count": ("findings", f"{band} findings") for band in BAND_NAMES},
+    **{f"{band}_mean": ("scores", f"mean of {band}") for band in BAND_NAMES},
+    "max_qds": ("scores", "highest QDS"),
+}
+"""Column to the cause it stands for and its name in words."""

@@ -42,7 +42,7 @@ def without_each(findings: ir.Table, named: ir.Table, assets: ir.Table, settings
     Args:
         findings: `asset_id`, `qds` of all findings that count.
         named: `asset_id`, `product`, `qds` of those that name a product.
-        assets: `asset_id`, `acs`, `is_internet_facing`, `trurisk` (as stored), one row each.
+        assets: `asset_id`, `acs`, `is_internet_facing`, `multiplier`, `trurisk` (as stored), one row each.
         settings: Formula and weights.
 
     Returns:

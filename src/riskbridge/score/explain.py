@@ -36,6 +36,8 @@ class Factor:
         weight: What one unit of it is worth in points, before any factor that multiplies the whole.
         contribution: Points it adds; for a factor that multiplies, the factor.
         text: The factor in words.
+        count: Findings of a band; None for what is no band.
+        mean: Their mean QDS; None without any.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Factor:
     weight: float
     contribution: float
     text: str
+    count: int | None = None
+    mean: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +107,13 @@ def explain_trurisk(row: Mapping[str, Any], settings: ScoreSettings) -> Explanat
     for factor in factors:
         inner = inner + factor.contribution
     acs, exposure = int(row["acs"]), float(row["exposure"])
-    total = acs * exposure * inner
+    multiplier, names = float(row.get("multiplier") or 1.0), ", ".join(row.get("score_rules") or ())
+    total = acs * exposure * multiplier * inner
     facing = "internet-facing" if exposure > 1 else "not internet-facing"
     multipliers = (
         Factor("acs", acs, 1.0, float(acs), f"asset criticality {acs} of 5"),
         Factor("exposure", exposure, 1.0, exposure, facing),
+        Factor("multiplier", multiplier, 1.0, multiplier, f"rules that hold: {names}" if names else "no rule holds"),
     )
     counted = [f"{row[f'{band}_count']} {band}" for band in BAND_NAMES if row[f"{band}_count"]]
     why = f"criticality {acs}, {facing}: {', '.join(counted) or 'no findings'}"
@@ -164,7 +170,7 @@ def _mean_factors(row: Mapping[str, Any], settings: TruRiskSettings) -> tuple[Fa
         mean = float(row[f"{band}_mean"] or 0.0)
         share = weight * mean * float(count) ** settings.exponent if count else 0.0
         text = f"{count} {band}, mean QDS {mean:.1f}" if count else f"no {band} findings"
-        factors.append(Factor(band, mean, weight, share, text))
+        factors.append(Factor(band, mean, weight, share, text, count, row[f"{band}_mean"]))
     return tuple(factors)
 
 
@@ -174,7 +180,9 @@ def _peak_factors(row: Mapping[str, Any], settings: TruRiskSettings) -> tuple[Fa
     factors = [Factor("max_qds", float(highest), step, highest * step, f"highest QDS {highest}, times {step}")]
     for band in BAND_NAMES:
         count, weight = int(row[f"{band}_count"]), float(getattr(settings.per_count, band))
-        factors.append(Factor(band, float(count), weight, count * weight, f"{count} {band}"))
+        factors.append(
+            Factor(band, float(count), weight, count * weight, f"{count} {band}", count, row[f"{band}_mean"])
+        )
     return tuple(factors)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from riskbridge.errors import ConfigError
+from riskbridge.score.rules import AssetRule
 
 QDS_FORMULA = "qds-open-1"
 SCORE_MAP_FORMULA = "score-map"
@@ -177,6 +178,7 @@ class ScoreSettings:
     qds: QdsWeights = field(default_factory=QdsWeights)
     trurisk: TruRiskSettings = field(default_factory=TruRiskSettings)
     score_map: ScoreMap = field(default_factory=ScoreMap)
+    rules: tuple[AssetRule, ...] = ()
 
 
 def _check_sum(name: str, *weights: float) -> None:

@@ -20,14 +20,16 @@ def score_assets(findings: ir.Table, assets: ir.Table, settings: ScoreSettings) 
 
     Args:
         findings: `asset_id`, `qds` of the findings that count: open, not accepted. A QDS below 1 counts for nothing.
-        assets: `asset_id`, `acs` (1 to 5; null takes the default) and `is_internet_facing` (null is no), one row each.
+        assets: `asset_id`, `acs` (1 to 5; null takes the default), `is_internet_facing` (null is no), `multiplier` and
+            `score_rules` (as `apply_rules` gives them), one row each.
         settings: Their `trurisk` names formula and weights.
 
     Returns:
         The columns of ASSET_SCORE, lazy and in no order. Means are null where a band has no finding.
     """
     chosen = settings.trurisk
-    rows = assets.select("asset_id", "acs", "is_internet_facing").left_join(band_sums(findings, "asset_id"), "asset_id")
+    rows = assets.select("asset_id", "acs", "is_internet_facing", "multiplier", "score_rules")
+    rows = rows.left_join(band_sums(findings, "asset_id"), "asset_id")
     return score_sums(rows, chosen).select(*ASSET_SCORE.names)
 
 
@@ -35,7 +37,7 @@ def score_sums(rows: ir.Table, chosen: TruRiskSettings) -> ir.Table:
     """Rows with their TruRisk and its factors added.
 
     Args:
-        rows: `acs`, `is_internet_facing`, and what `band_sums` gives, null where there is no finding.
+        rows: `acs`, `is_internet_facing`, `multiplier`, and what `band_sums` gives, null where there is no finding.
         chosen: Formula and weights.
     """
     counts = {f"{b}_count": rows[f"{b}_count"].fill_null(0).cast("int64") for b in BAND_NAMES}
@@ -48,7 +50,7 @@ def score_sums(rows: ir.Table, chosen: TruRiskSettings) -> ir.Table:
     # Both sums and counts are integers, so the quotient is the same double on every engine.
     rows = rows.mutate(**{f"{b}_mean": rows[f"{b}_sum"] / rows[f"{b}_count"].nullif(0) for b in BAND_NAMES})
     inner = _means(rows, chosen) if chosen.formula == "trurisk-1" else _peak(rows, chosen)
-    risk = rows.acs * rows.exposure * inner
+    risk = rows.acs * rows.exposure * rows.multiplier * inner
     capped = ibis.ifelse(risk > MAXIMUM, double(MAXIMUM), risk)
     return rows.mutate(trurisk=round_half_up(capped))
 

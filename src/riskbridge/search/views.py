@@ -142,15 +142,20 @@ def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:
     Returns:
         One row an asset, lazy, unordered: `ASSET_VIEW`.
     """
-    view = asset.filter(asset.valid_to_run.isnull())
-    release = ibis.ifelse(view.operating_system_version.isnull(), "", ibis.literal(" ") + view.operating_system_version)
-    view = view.mutate(operating_system=view.operating_system_name + release).select(*ASSET_VIEW)
+    view = with_operating_system(asset.filter(asset.valid_to_run.isnull())).select(*ASSET_VIEW)
     if finding is None:
         return view
     is_open = finding.valid_to_run.isnull() & (finding.state == "open")
     counts = finding.filter(is_open).group_by(of_asset="asset_id").agg(open_findings=ibis._.count())
     joined = view.left_join(counts, view.asset_id == counts.of_asset).drop("of_asset")
     return joined.mutate(open_findings=joined.open_findings.fill_null(0))
+
+
+def with_operating_system(assets: ir.Table) -> ir.Table:
+    """Assets with `operating_system`: name and release as one text."""
+    version = assets.operating_system_version
+    release = ibis.ifelse(version.isnull(), "", ibis.literal(" ") + version)
+    return assets.mutate(operating_system=assets.operating_system_name + release)
 
 
 def default_order(view: ir.Table) -> list[Any]:

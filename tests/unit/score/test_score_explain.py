@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from riskbridge.errors import InputError
+from riskbridge.model.target import ASSET_SCORE
 from riskbridge.score.explain import explain_qds, explain_trurisk
 from riskbridge.score.qds import score_cves
 from riskbridge.score.settings import ScoreSettings, TruRiskSettings
@@ -48,10 +49,22 @@ def test_a_trurisk_is_recomputed_to_the_stored_number_on_1000_random_assets(make
     settings = ScoreSettings(trurisk=TruRiskSettings(formula=formula))
     ids = [f"a{i}" for i in range(1000)]
     findings = [{"asset_id": i, "qds": dice.randint(1, 100)} for i in ids for _ in range(dice.randrange(12))]
-    assets = [{"asset_id": i, "acs": dice.randint(1, 5), "is_internet_facing": dice.random() < 0.3} for i in ids]
+    assets = [
+        {
+            "asset_id": i,
+            "acs": dice.randint(1, 5),
+            "is_internet_facing": dice.random() < 0.3,
+            "multiplier": dice.choice([0.5, 1.0, 1.7]),
+            "score_rules": [],
+        }
+        for i in ids
+    ]
     table = score_assets(
         make_table(findings, {"asset_id": "string", "qds": "int64"}),
-        make_table(assets, {"asset_id": "string", "acs": "int64", "is_internet_facing": "boolean"}),
+        make_table(
+            assets,
+            {n: t for n, t in ASSET_SCORE.types.items() if n in (*assets[0],)} | {"is_internet_facing": "boolean"},
+        ),
         settings,
     )
     rows = table.to_pyarrow().to_pylist()

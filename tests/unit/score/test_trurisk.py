@@ -7,7 +7,13 @@ from riskbridge.score.settings import ScoreSettings, TruRiskSettings
 from riskbridge.score.trurisk import score_assets
 
 FINDING = {"asset_id": "string", "qds": "int64"}
-ASSET = {"asset_id": "string", "acs": "int64", "is_internet_facing": "boolean"}
+ASSET = {
+    "asset_id": "string",
+    "acs": "int64",
+    "is_internet_facing": "boolean",
+    "multiplier": "float64",
+    "score_rules": "array<string>",
+}
 TWO = ScoreSettings(trurisk=TruRiskSettings(formula="trurisk-2"))
 
 
@@ -15,9 +21,10 @@ TWO = ScoreSettings(trurisk=TruRiskSettings(formula="trurisk-2"))
 def score(make_table):
     """The row of ASSET_SCORE of one asset with findings of the given scores."""
 
-    def make(scores: list[int], *, acs: int | None = 2, is_facing: bool | None = False, settings=None):
+    def make(scores: list[int], *, acs: int | None = 2, is_facing: bool | None = False, multiplier=1.0, settings=None):
         findings = make_table([{"asset_id": "a", "qds": qds} for qds in scores], FINDING)
-        assets = make_table([{"asset_id": "a", "acs": acs, "is_internet_facing": is_facing}], ASSET)
+        asset = {"asset_id": "a", "acs": acs, "is_internet_facing": is_facing, "multiplier": multiplier}
+        assets = make_table([asset | {"score_rules": []}], ASSET)
         (row,) = score_assets(findings, assets, settings or ScoreSettings()).to_pyarrow().to_pylist()
         return row
 
@@ -63,6 +70,8 @@ def test_a_row_carries_every_factor(score):
         "trurisk_formula": "trurisk-1",
         "acs": 3,
         "exposure": 1.2,
+        "multiplier": 1.0,
+        "score_rules": [],
         "max_qds": 95,
         "critical_count": 2,
         "critical_mean": 92.5,
@@ -94,3 +103,8 @@ def test_fixing_the_weakest_critical_raises_trurisk_1_and_not_trurisk_2(score):
     before, after = [100, 90], [100]
     assert score(after, acs=5)["trurisk"] > score(before, acs=5)["trurisk"]
     assert score(after, acs=5, settings=TWO)["trurisk"] < score(before, acs=5, settings=TWO)["trurisk"]
+
+
+@pytest.mark.parametrize(("multiplier", "trurisk"), [(0.5, 100), (1.0, 200), (1.5, 300), (4.0, 800)])
+def test_rules_multiply_the_risk(score, multiplier, trurisk):
+    assert score([100], acs=2, multiplier=multiplier)["trurisk"] == trurisk

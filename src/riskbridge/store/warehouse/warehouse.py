@@ -71,7 +71,12 @@ _TO_VERSION_4 = tuple(
     for table in ("cve", "cve_past")
     for name, kind in _CVE_COLUMNS_4.items()
 )
-"""What feeds of exploit modules and CVSS tell; null until the next enrichment."""
+_TO_VERSION_4 += (
+    "ALTER TABLE asset ADD COLUMN IF NOT EXISTS multiplier DOUBLE",
+    "ALTER TABLE asset ADD COLUMN IF NOT EXISTS score_rules VARCHAR[]",
+    "UPDATE asset SET multiplier = 1, score_rules = [] WHERE multiplier IS NULL",
+)
+"""What feeds of exploit modules and CVSS tell, null until the next enrichment; and rules, of which there were none."""
 
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
