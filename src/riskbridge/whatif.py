@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOVES_SHOWN = 20
 MOST_FIXES = 100
+GROUPINGS = {"group": "device_group", "tag": "tags", "system": "operating_system_name", "criticality": "acs"}
 RANKED_BY = {"rank": "trurisk", "now_rank": "now_trurisk"}
 
 
@@ -191,6 +192,42 @@ def list_history(app: App, *, days: int = 90) -> list[dict[str, Any]]:
         {n: v.isoformat() if n == "day" else v for n, v in row.items()}
         for row in app.engine.records(rows.order_by("day"))
     ]
+
+
+def list_groups(app: App, by: str = "group", *, limit: int = 50) -> list[dict[str, Any]]:
+    """TruRisk of groups of assets, highest first.
+
+    Args:
+        app: The home.
+        by: What they have in common: one of `GROUPINGS`. An asset with several tags counts for each.
+        limit: At most so many.
+
+    Returns:
+        `name` (null for assets without), `trurisk` (0 to 1000, reckoned as that of the estate), `highest` and `assets`.
+
+    Raises:
+        InputError: `score.unknown-grouping`.
+    """
+    import ibis  # noqa: PLC0415
+
+    from riskbridge.model.target import ASSET  # noqa: PLC0415
+    from riskbridge.score.estate import estate_score  # noqa: PLC0415
+
+    if by not in GROUPINGS:
+        raise InputError(
+            f"Assets cannot be grouped by '{by}'.",
+            code="score.unknown-grouping",
+            remedy=f"Group by one of: {', '.join(GROUPINGS)}.",
+        )
+    assets = app.warehouse.current(ASSET)
+    name = assets.tags.unnest() if by == "tag" else assets[GROUPINGS[by]]
+    rows = assets.select("trurisk", "acs", name=name)
+    grouped = rows.group_by("name").agg(
+        trurisk=estate_score(rows.trurisk, rows.acs, load_score_settings(app.store).trurisk),
+        highest=rows.trurisk.max(),
+        assets=rows.count(),
+    )
+    return app.engine.records(grouped.order_by([ibis.desc("trurisk"), "name"]).limit(limit))
 
 
 def _counting(app: App) -> ir.Table:

@@ -17,7 +17,7 @@ from riskbridge.errors import ConfigError, InputError
 from riskbridge.feeds import rescore
 from riskbridge.model.target import ASSET, EVENT, FINDING
 from riskbridge.scoring import load_score_settings, save_score_settings, with_changes
-from riskbridge.whatif import list_history, rank_fixes, try_weights
+from riskbridge.whatif import GROUPINGS, list_groups, list_history, rank_fixes, try_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 BANDS = (("critical", 90, 100, 1.0), ("high", 70, 89, 0.6), ("medium", 40, 69, 0.4), ("low", 1, 39, 0.2))
@@ -128,6 +128,24 @@ def test_the_history_is_what_was_shown_each_day(world: World) -> None:
         ]
         assert [row["assets"] for row in history] == [len(first), len(second)]
         assert len(list_history(app, days=1)) == 1
+
+
+@pytest.mark.parametrize("by", ["group", "tag", "system", "criticality"])
+def test_groups_score_as_their_assets(world: World, by: str) -> None:
+    with world.open("home") as app:
+        assets = app.engine.records(app.warehouse.current(ASSET))
+        found = {row["name"]: row for row in list_groups(app, by)}
+        scores: dict[Any, list[int]] = {}
+        for asset in assets:
+            names = asset["tags"] if by == "tag" else [asset[GROUPINGS[by]]]
+            for name in names:
+                scores.setdefault(name, []).append(asset["trurisk"])
+        assert found.keys() == scores.keys() != set()
+        for name, row in found.items():
+            assert row["trurisk"] == pytest.approx(sum(scores[name]) / len(scores[name]))
+            assert (row["assets"], row["highest"]) == (len(scores[name]), max(scores[name]))
+        with pytest.raises(InputError, match="cannot be grouped"):
+            list_groups(app, "colour")
 
 
 def test_weights_that_cannot_be_are_refused(world: World) -> None:

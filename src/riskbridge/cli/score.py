@@ -109,6 +109,26 @@ def score_fixes(
     )
 
 
+@score_app.command("groups")
+def score_groups(
+    by: Annotated[str, typer.Option("--by", help="group, tag, system or criticality")] = "group",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Rows to show")] = 50,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the TruRisk of groups of assets, highest first."""
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+    from riskbridge.whatif import list_groups  # noqa: PLC0415 - loads Ibis
+
+    with open_app(home) as opened:
+        rows = list_groups(opened, by, limit=limit)
+    if as_json:
+        say_json({"count": len(rows), "rows": rows})
+        return
+    render_rows([row | {"trurisk": f"{row['trurisk']:.1f}"} for row in rows], empty="There is no such group.")
+
+
 @score_app.command("history")
 def score_history(
     days: Annotated[int, typer.Option(min=1, max=3660, help="At most so many days")] = 90,
