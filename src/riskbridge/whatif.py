@@ -160,11 +160,21 @@ def rank_fixes(app: App, number: int = 10) -> dict[str, Any]:
     }
 
 
-def list_history(app: App, *, days: int = 90) -> list[dict[str, Any]]:
-    """Scores of the estate at the end of each day on which something was published, oldest first.
+def list_history(app: App, *, days: int = 90, by: str | None = None) -> list[dict[str, Any]]:
+    """Scores at the end of each day on which something was published, oldest first.
 
-    Taken from the versions of assets and findings, so that it needs no record of its own and reaches back to the first
-    run: `day`, `run`, `estate` (0 to 1000), `assets`, and assets by TruRisk band.
+    Taken from the versions of assets, so that it needs no record of its own and reaches back to the first run.
+
+    Args:
+        app: The home.
+        days: At most so many, the newest.
+        by: One row a day and group, as in `list_groups`; None for the estate.
+
+    Returns:
+        `day`, `run`, `name` (with `by`), `trurisk` (0 to 1000), `assets`, and how many lie in each TruRisk band.
+
+    Raises:
+        InputError: `score.unknown-grouping`.
     """
     import ibis  # noqa: PLC0415
 
@@ -172,7 +182,6 @@ def list_history(app: App, *, days: int = 90) -> list[dict[str, Any]]:
     from riskbridge.score.bands import TRURISK_BANDS  # noqa: PLC0415
     from riskbridge.score.estate import estate_score  # noqa: PLC0415
 
-    settings = load_score_settings(app.store)
     runs = app.warehouse.table(RUN)
     ends = runs.group_by(day=runs.published_at.date()).agg(end_run=runs.run.max())
     ends = app.engine.materialise(ends.order_by(ibis.desc("day")).limit(days), "days")
@@ -181,16 +190,17 @@ def list_history(app: App, *, days: int = 90) -> list[dict[str, Any]]:
         assets,
         [assets.valid_from_run <= ends.end_run, assets.valid_to_run.isnull() | (assets.valid_to_run > ends.end_run)],
     )
+    names = {} if by is None else {"name": _group_name(there, by)}
+    there = there.select("day", "trurisk", "acs", run="end_run", **names)
     counts = {
         band.name.lower(): ((there.trurisk >= band.lowest) & (there.trurisk <= band.highest)).sum()
         for band in TRURISK_BANDS
     }
-    rows = there.group_by("day", run="end_run").agg(
-        estate=estate_score(there.trurisk, there.acs, settings.trurisk), assets=there.count(), **counts
-    )
+    score = estate_score(there.trurisk, there.acs, load_score_settings(app.store).trurisk)
+    rows = there.group_by("day", "run", *names).agg(trurisk=score, assets=there.count(), **counts)
     return [
         {n: v.isoformat() if n == "day" else v for n, v in row.items()}
-        for row in app.engine.records(rows.order_by("day"))
+        for row in app.engine.records(rows.order_by(["day", *names]))
     ]
 
 
@@ -213,21 +223,24 @@ def list_groups(app: App, by: str = "group", *, limit: int = 50) -> list[dict[st
     from riskbridge.model.target import ASSET  # noqa: PLC0415
     from riskbridge.score.estate import estate_score  # noqa: PLC0415
 
-    if by not in GROUPINGS:
-        raise InputError(
-            f"Assets cannot be grouped by '{by}'.",
-            code="score.unknown-grouping",
-            remedy=f"Group by one of: {', '.join(GROUPINGS)}.",
-        )
     assets = app.warehouse.current(ASSET)
-    name = assets.tags.unnest() if by == "tag" else assets[GROUPINGS[by]]
-    rows = assets.select("trurisk", "acs", name=name)
+    rows = assets.select("trurisk", "acs", name=_group_name(assets, by))
     grouped = rows.group_by("name").agg(
         trurisk=estate_score(rows.trurisk, rows.acs, load_score_settings(app.store).trurisk),
         highest=rows.trurisk.max(),
         assets=rows.count(),
     )
     return app.engine.records(grouped.order_by([ibis.desc("trurisk"), "name"]).limit(limit))
+
+
+def _group_name(assets: ir.Table, by: str) -> ir.Value:
+    if by not in GROUPINGS:
+        raise InputError(
+            f"Assets cannot be grouped by '{by}'.",
+            code="score.unknown-grouping",
+            remedy=f"Group by one of: {', '.join(GROUPINGS)}.",
+        )
+    return assets.tags.unnest() if by == "tag" else assets[GROUPINGS[by]]
 
 
 def _counting(app: App) -> ir.Table:

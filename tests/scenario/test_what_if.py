@@ -123,11 +123,15 @@ def test_the_history_is_what_was_shown_each_day(world: World) -> None:
     with world.open("home") as app:
         second = assets_of(app)
         history = list_history(app)
-        assert [row["estate"] for row in history] == [
+        assert [row["trurisk"] for row in history] == [
             pytest.approx(sum(scores.values()) / len(scores)) for scores in (first, second)
         ]
         assert [row["assets"] for row in history] == [len(first), len(second)]
         assert len(list_history(app, days=1)) == 1
+        by_system = [row for row in list_history(app, by="system") if row["day"] == history[-1]["day"]]
+        now = {row["name"]: row["trurisk"] for row in list_groups(app, "system")}
+        assert {row["name"]: row["trurisk"] for row in by_system} == pytest.approx(now)
+        assert sum(row["assets"] for row in by_system) == len(second)
 
 
 @pytest.mark.parametrize("by", ["group", "tag", "system", "criticality"])

@@ -132,20 +132,21 @@ def score_groups(
 @score_app.command("history")
 def score_history(
     days: Annotated[int, typer.Option(min=1, max=3660, help="At most so many days")] = 90,
+    by: Annotated[str | None, typer.Option("--by", help="group, tag, system or criticality; else the estate")] = None,
     home: Home = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Show the estate's TruRisk at the end of each day on which something was published."""
+    """Show TruRisk at the end of each day on which something was published."""
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
     from riskbridge.whatif import list_history  # noqa: PLC0415 - loads Ibis
 
     with open_app(home) as opened:
-        rows = list_history(opened, days=days)
+        rows = list_history(opened, days=days, by=by)
     if as_json:
         say_json({"count": len(rows), "rows": rows})
         return
-    render_rows([row | {"estate": f"{row['estate']:.1f}"} for row in rows], empty="Nothing is published yet.")
+    render_rows([row | {"trurisk": f"{row['trurisk']:.1f}"} for row in rows], empty="Nothing is published yet.")
 
 
 def _told(moved: dict[str, int] | None) -> str:
