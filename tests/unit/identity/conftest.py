@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from riskbridge.identity.match import IdentityPlan, identify
+from riskbridge.identity.book import make_book
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.model.target import SOURCE_ASSET
 
@@ -93,7 +94,7 @@ def find(materialise, make_table):
         plan = identify(
             make_table(rows, RECORD),
             make_table(links, LINK),
-            rules,
+            make_book({}, rules),
             materialise,
             bounds,
             source_names=names,
