@@ -186,9 +186,7 @@ def _verdicts(rule: Rule, involved: ir.Table, facts: ir.Table, bounds: Bounds) -
         records=involved.count(),
         established=involved.component.nunique(where=involved.rule.notnull()),
     )
-    is_large = (
-        (sizes.records > bounds.max_records_per_asset) if rule.is_bounded else sizes.candidate == ""
-    )
+    is_large = (sizes.records > bounds.max_records_per_asset) if rule.is_bounded else sizes.candidate == ""
     large = _too_many(sizes.records)
     is_ambiguous = (sizes.established > 1) if rule.is_weak else ibis.literal(value=False)
     sizes = sizes.mutate(

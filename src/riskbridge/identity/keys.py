@@ -87,9 +87,7 @@ def without_split_keys(shared: ir.Table, splits: ir.Table) -> ir.Table:
         splits: `record`, `other`, one row a pair that a person took apart.
     """
     held = shared.select(other_rule="rule", other_value="value", other="source_asset_id")
-    barred = held.join(splits, "other").select(
-        bar_rule="other_rule", bar_value="other_value", bar_record="record"
-    )
+    barred = held.join(splits, "other").select(bar_rule="other_rule", bar_value="other_value", bar_record="record")
     same = [("rule", "bar_rule"), ("value", "bar_value"), ("source_asset_id", "bar_record")]
     return shared.anti_join(barred.distinct(), same)
 

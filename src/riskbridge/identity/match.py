@@ -145,7 +145,9 @@ def _links(named: ir.Table, members: ir.Table | None) -> ir.Table:
     return rows.mutate(rule=rows.rule.fill_null(NEW), rejected=refusals.fill_null(nothing)).select(*LINK_COLUMNS)
 
 
-def _assets(records: ir.Table, named: ir.Table, members: ir.Table | None, source_names: ir.Table, ranks: SourceRanks) -> ir.Table:
+def _assets(
+    records: ir.Table, named: ir.Table, members: ir.Table | None, source_names: ir.Table, ranks: SourceRanks
+) -> ir.Table:
     ids = named.select(named_id="source_asset_id", asset_id="asset_id")
     rows = records.join(ids, [("source_asset_id", "named_id")])
     names = source_names.select(named_connector="connector_id", stated_name="source_name")

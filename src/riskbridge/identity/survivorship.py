@@ -118,9 +118,13 @@ def _origins(assets: ir.Table) -> ir.ArrayValue:
 
 def ranking(records: ir.Table, order: tuple[str, ...]) -> list[ir.Value]:
     """What records of one asset are ordered by, the best first."""
-    rank = ibis.cases(
-        *((records.connector_id == connector, place) for place, connector in enumerate(order)), else_=len(order)
-    ) if order else ibis.literal(0)
+    rank = (
+        ibis.cases(
+            *((records.connector_id == connector, place) for place, connector in enumerate(order)), else_=len(order)
+        )
+        if order
+        else ibis.literal(0)
+    )
     return [
         records.merged_into_external_id.nullif("").notnull().cast("int64").asc(),
         (records.health_status.fill_null("") == "Inactive").cast("int64").asc(),

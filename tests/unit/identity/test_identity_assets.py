@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from riskbridge.identity.match import identify
 from riskbridge.identity.book import make_book
+from riskbridge.identity.match import identify
 from riskbridge.identity.survivorship import COLUMNS
 from riskbridge.model.target import ASSET, ASSET_LINK, SOURCE_ASSET
 
@@ -53,7 +53,7 @@ def test_an_asset_of_several_records_carries_what_each_adds(find):
         "sources": ["MS Defender", "file-1"],
         "source_count": 3,
         "primary_source_asset_id": "b",
-        "attribute_origins": ["external_asset_id=zz", "risk_level=a"],
+        "attribute_origins": ["risk_level=a"],
     }
 
 
