@@ -89,7 +89,9 @@ class DuckDBEngine:
         columns = ", ".join(
             f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
         )
-        self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression, is_order_kept=False)})')
+        self.execute(
+            f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression, is_order_kept=False)})'
+        )
         found: ir.Table = self.backend.table(name)
         return found
 
