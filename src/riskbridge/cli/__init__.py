@@ -10,7 +10,7 @@ from riskbridge.errors import RiskbridgeError
 
 def main() -> None:
     """Run the command line; a failure is said in words, with its remedy, and as JSON when `--json` was asked for."""
-    from riskbridge.cli import decide, feeds, held, preview, record, rule, score, serve  # noqa: F401, PLC0415 - add their commands
+    from riskbridge.cli import decide, feeds, held, map, model, preview, record, rule, score, serve  # noqa: A004, F401, PLC0415 - add their commands
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 
     try:
@@ -20,6 +20,10 @@ def main() -> None:
             sys.stdout.write(json.dumps({"error": error.as_dict()}) + "\n")
         else:
             sys.stderr.write(f"Error: {error.message}\n{error.remedy}\n")
+            faults = error.context.get("faults")
+            for fault in faults if isinstance(faults, list) and len(faults) > 1 else ():
+                place = f"row {fault['row']}: " if fault.get("row") else ""
+                sys.stderr.write(f"  {place}{fault['message']} → {fault['remedy']}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. A run that was under way goes on where it was with the next `riskbridge run`.\n")
