@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
 from riskbridge.errors import InputError, RiskbridgeError
-from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
+from riskbridge.model.connector import (
+    Connector,
+    ConnectorState,
+    Profile,
+    RunOutcome,
+    Strategy,
+    require_active,
+)
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.scoring import load_score_settings
@@ -91,6 +98,12 @@ class App:
         vars(other).update(_engine=engine, _is_fork=True)
         return other
 
+    def acting_as(self, actor: str) -> App:
+        """The same home for edits of what is set up, which the audit log has under that name; nothing to close."""
+        other = copy.copy(self)
+        vars(other).update(store=self.store.acting_as(actor), _is_fork=True)
+        return other
+
     def close(self) -> None:
         """Give the home back."""
         if self._engine is not None:
@@ -137,13 +150,18 @@ class App:
         return saved
 
     def change_connector(
-        self, connector: Connector, profile: Profile, *, client_secret: str | None = None
+        self, connector: Connector, profile: Profile | None = None, *, client_secret: str | None = None
     ) -> Connector:
-        """Save other values for a connector and its profile; a secret of None keeps the saved one, "" forgets it."""
+        """Save other values for a connector, and its profile; a secret of None keeps the saved one, "" forgets it.
+
+        Raises:
+            InputError: `connector.exists`: another connector has the name.
+        """
         if client_secret is not None:
             connector = replace(connector, client_secret=self._sealed(client_secret))
         self.store.save_connector(connector)
-        self.store.save_profile(profile)
+        if profile is not None:
+            self.store.save_profile(profile)
         return connector
 
     def _sealed(self, client_secret: str) -> str:
@@ -199,6 +217,7 @@ class App:
         """
         connector = self.store.get_connector(name)
         profile = self.store.get_profile(connector.connector_id, profile_name)
+        require_active(connector, profile)
         record = self._begin(connector, profile)
         try:
             report, calls = self._execute(
