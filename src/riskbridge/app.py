@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
 from riskbridge.errors import InputError, RiskbridgeError
-from riskbridge.model.connector import (
-    Connector,
-    ConnectorState,
-    Profile,
-    RunOutcome,
-    Strategy,
-    require_active,
-)
+from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
 from riskbridge.scoring import load_score_settings
@@ -217,7 +210,7 @@ class App:
         """
         connector = self.store.get_connector(name)
         profile = self.store.get_profile(connector.connector_id, profile_name)
-        require_active(connector, profile)
+        profile.require_active()
         record = self._begin(connector, profile)
         try:
             report, calls = self._execute(
@@ -458,16 +451,7 @@ class App:
 
     def count_rows(self) -> dict[str, int]:
         """How much is stored: assets, findings, detections, events, rejects of the newest run."""
-        counted = {}
-        for name in ("asset", "finding", "detection"):
-            found = self.engine.execute(f"SELECT count(*) FROM {name} WHERE valid_to_run IS NULL").fetchone()  # noqa: S608
-            counted[f"{name}s"] = int(found[0]) if found else 0
-        found = self.engine.execute("SELECT count(*) FROM event").fetchone()
-        counted["events"] = int(found[0]) if found else 0
-        newest = self.warehouse.last_read()
-        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()  # noqa: S608
-        counted["rejects"] = int(found[0]) if found else 0
-        return counted
+        return self.warehouse.count_rows()
 
     def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Rows the newest published run could not use, with their reasons."""

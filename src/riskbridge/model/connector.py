@@ -98,6 +98,19 @@ class Profile:
     strategy: str = Strategy.PAGED.value
     has_software: bool = False
 
+    def require_active(self) -> None:
+        """Raise where it is not to be run.
+
+        Raises:
+            InputError: `profile.inactive`.
+        """
+        if not self.is_active:
+            raise InputError(
+                f"The profile '{self.name}' is inactive.",
+                code="profile.inactive",
+                remedy="Choose another with --profile, or activate it: riskbridge profile change CONNECTOR PROFILE --active",
+            )
+
 
 LONGEST_NAME = 200
 
@@ -153,17 +166,3 @@ def profile_name(name: str) -> str:
 def is_name(text: str) -> bool:
     """Whether a text can name something: 1 to `LONGEST_NAME` printable characters besides blanks around them."""
     return 1 <= len(text.strip()) <= LONGEST_NAME and text.strip().isprintable()
-
-
-def require_active(connector: Connector, profile: Profile) -> None:
-    """Raise where a profile is not to be run.
-
-    Raises:
-        InputError: `profile.inactive`.
-    """
-    if not profile.is_active:
-        raise InputError(
-            f"The profile '{profile.name}' of '{connector.name}' is inactive.",
-            code="profile.inactive",
-            remedy="Choose another with --profile, or activate it: riskbridge profile change CONNECTOR PROFILE --active",
-        )
