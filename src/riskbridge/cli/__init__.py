@@ -10,7 +10,19 @@ from riskbridge.errors import RiskbridgeError
 
 def main() -> None:
     """Run the command line; a failure is said in words, with its remedy, and as JSON when `--json` was asked for."""
-    from riskbridge.cli import decide, feeds, held, map, model, preview, record, rule, score, serve  # noqa: A004, F401, PLC0415 - add their commands
+    from riskbridge.cli import (  # noqa: PLC0415 - add their commands
+        decide,  # noqa: F401
+        feeds,  # noqa: F401
+        held,  # noqa: F401
+        map,  # noqa: A004, F401
+        model,  # noqa: F401
+        preview,  # noqa: F401
+        profile,  # noqa: F401
+        record,  # noqa: F401
+        rule,  # noqa: F401
+        score,  # noqa: F401
+        serve,  # noqa: F401
+    )
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 
     try:
