@@ -88,7 +88,7 @@ def add_profile(app: App, connector: Connector, name: str, values: Mapping[str, 
 
     Raises:
         InputError: `profile.bad-name`, `profile.exists`, `profile.too-many`, `profile.bad-value`, `filter.*`.
-        ConfigError: `transform.unknown-map`.
+        InputError: `map.unknown`.
     """
     if len(app.store.list_profiles(connector.connector_id)) >= MOST_PROFILES:
         raise InputError(
@@ -112,7 +112,7 @@ def change_profile(app: App, profile: Profile, changes: Mapping[str, Any]) -> Pr
 
     Raises:
         InputError: `profile.bad-name`, `profile.exists`, `profile.bad-value`, `filter.*`.
-        ConfigError: `transform.unknown-map`.
+        InputError: `map.unknown`.
     """
     changes = dict(changes)
     if "name" in changes:

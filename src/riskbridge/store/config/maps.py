@@ -129,7 +129,7 @@ class ConfigMaps:
                 raise InputError(
                     f"The transform map '{name}' is in use by {len(users)} profiles: {told}. It was not deleted.",
                     code="map.in-use",
-                    remedy="Give them another map first: riskbridge connector change NAME --map OTHER",
+                    remedy="Give them another map first: riskbridge profile change CONNECTOR PROFILE --map OTHER",
                 )
             head.is_deleted = True
             self._audit(session, "map.deleted", name, {"version": head.version})
