@@ -92,6 +92,12 @@ class App:
         vars(other).update(_engine=engine, _is_fork=True)
         return other
 
+    def acting_as(self, actor: str) -> App:
+        """The same home for edits of what is set up, which the audit log has under that name; nothing to close."""
+        other = copy.copy(self)
+        vars(other).update(store=self.store.acting_as(actor), _is_fork=True)
+        return other
+
     def close(self) -> None:
         """Give the home back."""
         if self._engine is not None:
@@ -138,13 +144,18 @@ class App:
         return saved
 
     def change_connector(
-        self, connector: Connector, profile: Profile, *, client_secret: str | None = None
+        self, connector: Connector, profile: Profile | None = None, *, client_secret: str | None = None
     ) -> Connector:
-        """Save other values for a connector and its profile; a secret of None keeps the saved one, "" forgets it."""
+        """Save other values for a connector, and its profile; a secret of None keeps the saved one, "" forgets it.
+
+        Raises:
+            InputError: `connector.exists`: another connector has the name.
+        """
         if client_secret is not None:
             connector = replace(connector, client_secret=self._sealed(client_secret))
         self.store.save_connector(connector)
-        self.store.save_profile(profile)
+        if profile is not None:
+            self.store.save_profile(profile)
         return connector
 
     def _sealed(self, client_secret: str) -> str:
@@ -200,6 +211,7 @@ class App:
         """
         connector = self.store.get_connector(name)
         profile = self.store.get_profile(connector.connector_id, profile_name)
+        profile.require_active()
         record = self._begin(connector, profile)
         try:
             report, calls = self._execute(
@@ -292,8 +304,7 @@ class App:
         """What identification goes by, as people set it."""
         from riskbridge.matching import load_identity  # noqa: PLC0415 - loads Ibis
 
-        names = {c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()}
-        return load_identity(self.store, names, most_records=self.settings.largest_merge)
+        return load_identity(self.store, SOURCE_NAMES, most_records=self.settings.largest_merge)
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
         finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)
@@ -383,34 +394,21 @@ class App:
         Raises:
             InputError: `finding.unknown`: no finding has an id that begins so, or several have.
         """
-        from riskbridge.model.target import CVE_CLAIM, CVE_SCORE, DETECTION, DETECTION_DETAIL  # noqa: PLC0415
-        from riskbridge.pipeline.evidence import finding_history  # noqa: PLC0415
+        from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
+        from riskbridge.pipeline.evidence import explain_history  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, load_score_settings(self.store))
-        detections = self.warehouse.current(DETECTION)
-        claims = self.warehouse.table(CVE_CLAIM)
         return {
             "finding": finding,
             "score": explanation.score,
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
-            "claims": self._records(
-                claims.filter(claims.cve_id == finding["cve_id"]).order_by(["source", "cvss_version"]).limit(100)
-            )
-            if finding["cve_id"]
-            else [],
-            "detections": self._records(
-                detections.filter(detections.finding_id == finding["finding_id"])
-                .left_join(self.warehouse.current(DETECTION_DETAIL), "detection_id")
-                .drop("detection_id_right")
-                .limit(1000)
-            ),
-            "events": self._records(finding_history(self.warehouse, finding["finding_id"]).limit(1000)),
+            **explain_history(self.engine, self.warehouse, finding["finding_id"], finding["cve_id"]),
         }
 
     def find_finding(self, finding_id: str) -> dict[str, Any]:
@@ -446,16 +444,7 @@ class App:
 
     def count_rows(self) -> dict[str, int]:
         """How much is stored: assets, findings, detections, events, rejects of the newest run."""
-        counted = {}
-        for name in ("asset", "finding", "detection"):
-            found = self.engine.execute(f"SELECT count(*) FROM {name} WHERE valid_to_run IS NULL").fetchone()  # noqa: S608
-            counted[f"{name}s"] = int(found[0]) if found else 0
-        found = self.engine.execute("SELECT count(*) FROM event").fetchone()
-        counted["events"] = int(found[0]) if found else 0
-        newest = self.warehouse.last_read()
-        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()  # noqa: S608
-        counted["rejects"] = int(found[0]) if found else 0
-        return counted
+        return self.warehouse.count_rows()
 
     def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Rows the newest published run could not use, with their reasons."""

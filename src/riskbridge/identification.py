@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from riskbridge.app import App
+from riskbridge.app import SOURCE_NAMES, App
 from riskbridge.errors import InputError
 from riskbridge.scoring import load_score_settings
 
@@ -62,10 +62,7 @@ def simulate(app: App, rules: Mapping[str, Sequence[Rule]], *, samples: int = MO
     from riskbridge.pipeline.comparing import compare_identity  # noqa: PLC0415
     from riskbridge.pipeline.identifying import oversized_warnings, plan_identity  # noqa: PLC0415
 
-    usual = app.load_identity()
-    inputs = load_identity(
-        app.store, usual.source_names, most_records=usual.bounds.max_records_per_asset, rules=dict(rules)
-    )
+    inputs = load_identity(app.store, SOURCE_NAMES, most_records=app.settings.largest_merge, rules=dict(rules))
     engine, warehouse = app.engine, app.warehouse
     records = engine.materialise(warehouse.current(SOURCE_ASSET), "records")
     tried = engine.materialise(plan_identity(engine, warehouse, records, inputs).links, "tried_links")

@@ -9,7 +9,10 @@ import riskbridge.cli.decide
 import riskbridge.cli.feeds
 import riskbridge.cli.held
 import riskbridge.cli.identity
+import riskbridge.cli.map
+import riskbridge.cli.model
 import riskbridge.cli.preview
+import riskbridge.cli.profile
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import ibis.expr.types as ir
 
 from riskbridge.identity.survivorship import SCALARS, TOGETHER, SourceRanks, ranking
-from riskbridge.model.target import ASSET, ASSET_LINK, DETECTION, EVENT, SOURCE_ASSET
+from riskbridge.model.target import ASSET, ASSET_LINK, CVE_CLAIM, DETECTION, DETECTION_DETAIL, EVENT, SOURCE_ASSET
 from riskbridge.pipeline.identifying import IdentityInputs, refusals
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Warehouse
 
 MOST_RECORDS = 1_000
 MOST_CANDIDATES = 100
+MOST_CLAIMS = 100
 _TOLD = ("source_asset_id", "connector_id", "external_asset_id", "asset_name", "first_seen_at", "last_seen_at")
 
 
@@ -132,6 +134,29 @@ def _why(
     return "it was seen last" if best["last_seen_at"] != other["last_seen_at"] else "its id is the smallest of equals"
 
 
+def explain_history(
+    engine: DuckDBEngine, warehouse: Warehouse, finding_id: str, cve_id: str | None
+) -> dict[str, list[dict[str, Any]]]:
+    """What a finding stands on: `claims` (what sources say of its CVE), `detections` (with details) and `events`.
+
+    Args:
+        engine: Executes.
+        warehouse: What is stored.
+        finding_id: The finding.
+        cve_id: Its CVE; None without.
+    """
+    claims, detections = warehouse.table(CVE_CLAIM), warehouse.current(DETECTION)
+    of_cve = claims.filter(claims.cve_id == cve_id).order_by(["source", "cvss_version"]).limit(MOST_CLAIMS)
+    detailed = detections.filter(detections.finding_id == finding_id).left_join(
+        warehouse.current(DETECTION_DETAIL), "detection_id"
+    )
+    return {
+        "claims": _plain(engine.records(of_cve)) if cve_id else [],
+        "detections": _plain(engine.records(detailed.drop("detection_id_right").limit(MOST_RECORDS))),
+        "events": _plain(engine.records(finding_history(warehouse, finding_id).limit(MOST_RECORDS))),
+    }
+
+
 def finding_history(warehouse: Warehouse, finding_id: str) -> ir.Table:
     """Events of a finding, oldest first, with those of the findings its detections belonged to before they moved."""
     events, versions = warehouse.table(EVENT), warehouse.table(DETECTION)
@@ -150,4 +175,6 @@ def _plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _text(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if hasattr(value, "isoformat") else value

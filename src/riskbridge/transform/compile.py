@@ -56,8 +56,9 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     """Map staged rows of the stream's source model.
 
     A row is a reject when an identifier comes out empty (`identity-missing`), or a field that may not be empty
-    (`value-missing`), or when it lacks what the map requires (for its own reason, such as `cve-missing`). A value that
-    does not fit its type becomes null and refuses nothing. Text is trimmed, and blank text is null.
+    (`value-missing`), or when a strict row makes nothing of what its source fields hold (`value-unfit`), or when it lacks
+    what the map requires (for its own reason, such as `cve-missing`). Elsewhere a value that does not fit its type becomes
+    null and refuses nothing. Text is trimmed, and blank text is null.
 
     Args:
         stream: The map of the stream.
@@ -78,6 +79,48 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     columns = _target_columns(stream, filled | _provenance(stream, raw), without=())
     drafts = raw.filter(~is_refused).select(**columns)
     return Mapped(drafts, _rejects(stream, raw.filter(is_refused), refusals))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of each raw row, as columns over the raw table, so that two maps can be laid side by side.
+
+    Attributes:
+        columns: Every target column by name; what it would be also where the row is refused.
+        reason: Why the row is refused; null for a draft.
+        detail: The same in words.
+        is_passed_over: The row tells of nothing, and becomes neither.
+    """
+
+    columns: dict[str, Any]
+    reason: ir.StringValue
+    detail: ir.StringValue
+    is_passed_over: ir.BooleanValue
+
+
+def judge(stream: StreamMap, raw: ir.Table) -> Judged:
+    """What `telling` and `apply` make of each raw row, without taking the rows apart.
+
+    Raises:
+        ConfigError: `transform.column-missing`.
+    """
+    _check_columns(stream, raw)
+    types = source_types(stream.source)
+    filled = {row.column: _map_row(row, raw, types) for row in stream.rows}
+    refusals = _refusals(stream, raw, filled, types)
+    none = ibis.null("string")
+    passed = ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)) if stream.passes_over else ~_TRUE
+    return Judged(
+        columns=_target_columns(stream, filled, without=tuple(PROVENANCE)),
+        reason=ibis.cases(*((r.condition, r.reason) for r in refusals), else_=none),
+        detail=ibis.cases(*((r.condition, r.detail) for r in refusals), else_=none),
+        is_passed_over=passed,
+    )
+
+
+def source_values(stream: StreamMap, raw: ir.Table) -> dict[str, Any]:
+    """Every source field that the map's rows read, by its path, as columns over the raw table."""
+    return {path: _read(raw, path) for path in dict.fromkeys(p for row in stream.rows for p in row.sources)}
 
 
 def apply_by_kind(
@@ -176,6 +219,12 @@ def _refusals(
         is_empty = _is_empty(raw, row.sources[0], types) if is_plain else columns[row.column].isnull()
         reason = "identity-missing" if row.is_identifier else "value-missing"
         refusals.append(_Refusal(is_empty, reason, f"{row.target} has no value"))
+    for row in stream.rows:
+        if row.is_strict and row.sources and are_identifiers in (None, row.is_identifier):
+            holds = ~ibis.and_(*(_is_empty(raw, path, types) for path in row.sources))
+            given = " or ".join(row.sources)
+            detail = f"{row.target} can be made nothing of {given} (rule {stream.rows.index(row) + 1}: {row.type})"
+            refusals.append(_Refusal(holds & columns[row.column].isnull(), "value-unfit", detail))
     for requirement in () if are_identifiers else stream.requires:
         is_empty = ibis.and_(*(_is_empty(raw, path, types) for path in requirement.any_of))
         refusals.append(_Refusal(is_empty, requirement.reason, f"{' or '.join(requirement.any_of)} has no value"))
