@@ -17,6 +17,8 @@ from riskbridge.errors import ConfigError, FatalError, InputError, RetryableErro
 MEDIA_TYPE = "application/problem+json"
 _CONFLICTS = ("connector.exists", "profile.exists", "account.exists", "run.under-way", "run.not-under-way")
 _BY_CODE = {
+    "cloud.unknown": HTTPStatus.BAD_REQUEST,
+    "score.unknown-rule": HTTPStatus.NOT_FOUND,
     "account.wrong-login": HTTPStatus.UNAUTHORIZED,
     "account.no-login": HTTPStatus.UNAUTHORIZED,
     "account.bad-csrf": HTTPStatus.FORBIDDEN,
@@ -34,13 +36,13 @@ _STATUS: dict[type[RiskbridgeError], HTTPStatus] = {
 
 def status_of(error: RiskbridgeError) -> HTTPStatus:
     """The HTTP status of a failure: 404 for what is not there, 409 for what is taken or under way, else by remedy."""
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
     if isinstance(error, InputError):
         if error.code.endswith(".unknown"):
             return HTTPStatus.NOT_FOUND
         if error.code in _CONFLICTS:
             return HTTPStatus.CONFLICT
-        if error.code in _BY_CODE:
-            return _BY_CODE[error.code]
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
