@@ -15,6 +15,7 @@ from riskbridge.api import (
     lists,
     maps,
     models,
+    overview,
     profiles,
     scoring,
     tokens,
@@ -26,6 +27,7 @@ from riskbridge.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
+    overview.router,
     connectors.router,
     profiles.router,
     maps.router,
@@ -43,7 +45,6 @@ def make_api(service: Service) -> FastAPI:
     api = _make([Middleware(Door, service=service)])
     api.state.service = service
     add_problems(api)
-
     @api.get("/openapi.json", tags=["about"])
     def show_description() -> dict[str, Any]:
         """This API in OpenAPI 3.1."""
