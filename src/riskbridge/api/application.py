@@ -45,6 +45,7 @@ def make_api(service: Service) -> FastAPI:
     api = _make([Middleware(Door, service=service)])
     api.state.service = service
     add_problems(api)
+
     @api.get("/openapi.json", tags=["about"])
     def show_description() -> dict[str, Any]:
         """This API in OpenAPI 3.1."""
