@@ -17,7 +17,7 @@ PAGES = (
     "/findings",
     "/findings/a",
     "/connectors",
-    "/connectors/new",
+    "/wizard",
     "/connectors/tenant",
     "/runs/a",
     "/holds",
@@ -41,7 +41,7 @@ def test_a_page_leads_to_the_login_and_back(served: Served, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/connectors/new", "/connectors/tenant/run", "/findings/a/decide", "/holds/a/approve", "/logout"]
+    "path", ["/wizard", "/connectors/tenant/run", "/findings/a/decide", "/holds/a/approve", "/logout"]
 )
 def test_a_form_without_its_token_changes_nothing(ana: httpx.Client, path: str) -> None:
     answer = ana.post(path, data={"csrf": "of another login"})

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, maps, models, overview, profiles, tokens
+from riskbridge.api import connectors, drafts, judgements, lists, maps, models, overview, profiles, tokens
 from riskbridge.api.access import Asked
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
@@ -22,6 +22,7 @@ def make_api(service: Service) -> FastAPI:
         lists.router,
         connectors.router,
         profiles.router,
+        drafts.router,
         judgements.router,
         maps.router,
         models.router,
