@@ -276,7 +276,7 @@ class App:
             run_id=record.run_id,
             connector_id=connector.connector_id,
             connector_name=connector.name,
-            source_names={c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()},
+            source_names=self.source_names(),
             observed_at=record.observed_at,
             device_filter=profile.device_filter,
             finding_filter=profile.finding_filter,
@@ -350,9 +350,10 @@ class App:
         from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
 
         moment = self._moment(as_of)
-        view = moment.asset_view()
+        tables = moment.finding_tables()
+        view = tables.asset_view()
         if query.strip():
-            view = view.filter(compile_query(query, view, "assets", moment.now))
+            view = view.filter(compile_query(query, view, "assets", moment.now, tables.elements_of("assets")))
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
         return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
 
@@ -461,7 +462,12 @@ class App:
     def _moment(self, as_of: str | None = None) -> Moment:
         from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
 
-        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of)
+        sources = self.source_names()
+        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of, sources=sources)
+
+    def source_names(self) -> dict[str, str]:
+        """Connector id to the name of its inventory source."""
+        return {c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()}
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

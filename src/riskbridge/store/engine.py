@@ -6,23 +6,83 @@ vanish with the connection.
 
 from __future__ import annotations
 
+import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+from sqlglot.expressions import Literal
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
 
-MOST_STATEMENTS = 500
+T = TypeVar("T")
+MOST_STATEMENTS = 1_000
 """Statements of lists that are remembered."""
+MOST_ANSWERS, MOST_KEPT_ROWS = 2_000, 200
+"""Answers that are remembered, and the most rows of one."""
+_BEGIN, _END = "\ue000", "\ue001"
+_PLACE = re.compile(f"'{_BEGIN}([^{_END}]*){_END}'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement between whose parts constants stand: by turns SQL and the name of a constant."""
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sql: str) -> _Statement:
+        return cls(tuple(_PLACE.split(sql)))
+
+    def text(self, constants: Mapping[str, str]) -> str:
+        """The SQL; constants are written by the generator that writes all literals."""
+        named = enumerate(self.parts)
+        return "".join(Literal.string(constants[part]).sql("duckdb") if n % 2 else part for n, part in named)
+
+
+class _Memory:
+    """Statements and answers that were asked for last; threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._statements: OrderedDict[Hashable, _Statement] = OrderedDict()
+        self._answers: OrderedDict[Hashable, list[dict[str, Any]]] = OrderedDict()
+
+    def find_statement(self, key: Hashable) -> _Statement | None:
+        return self._find(self._statements, key)
+
+    def keep_statement(self, key: Hashable, statement: _Statement) -> None:
+        self._keep(self._statements, key, statement, MOST_STATEMENTS)
+
+    def find_rows(self, key: Hashable) -> list[dict[str, Any]] | None:
+        rows = self._find(self._answers, key)
+        return None if rows is None else [dict(row) for row in rows]
+
+    def keep_rows(self, key: Hashable, rows: list[dict[str, Any]]) -> None:
+        self._keep(self._answers, key, [dict(row) for row in rows], MOST_ANSWERS)
+
+    def _find(self, kept: OrderedDict[Hashable, T], key: Hashable) -> T | None:
+        with self._lock:
+            found = kept.get(key)
+            if found is not None:
+                kept.move_to_end(key)
+            return found
+
+    def _keep(self, kept: OrderedDict[Hashable, T], key: Hashable, value: T, most: int) -> None:
+        with self._lock:
+            kept[key] = value
+            if len(kept) > most:
+                kept.popitem(last=False)
 
 
 class DuckDBEngine:
@@ -45,7 +105,7 @@ class DuckDBEngine:
         self.path = path
         self._numbers = count()
         self._tables: dict[str, ir.Table] = {}
-        self._statements: OrderedDict[Hashable, str] = OrderedDict()
+        self._memory = _Memory()
         try:
             self.connection = duckdb.connect(str(path), read_only=is_read_only)
         except duckdb.IOException as error:
@@ -62,7 +122,7 @@ class DuckDBEngine:
         """Another connection to the same open file, for another thread; it sees what is committed, and closes alone."""
         other = object.__new__(DuckDBEngine)
         other.path, other._numbers = self.path, count()
-        other._tables, other._statements = {}, OrderedDict()
+        other._tables, other._memory = {}, self._memory
         other.connection = self.connection.cursor()
         other.connection.execute("SET TimeZone = 'UTC'")
         other.backend = ibis.duckdb.from_connection(other.connection)
@@ -135,20 +195,43 @@ class DuckDBEngine:
         """The rows of a small expression as dictionaries."""
         return _records(self.rows(expression))
 
-    def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
-        """The rows of a small expression; what was asked under that key before is not put into SQL again.
+    def placeholder(self, name: str) -> ir.StringValue:
+        """Stands for a text that `answer` puts in its place."""
+        return ibis.literal(f"{_BEGIN}{name}{_END}")
+
+    def answer(
+        self,
+        key: Hashable,
+        make: Callable[[], ir.Table],
+        constants: Mapping[str, str] | None = None,
+        *,
+        later: Mapping[str, str] | None = None,
+        version: Hashable = None,
+    ) -> list[dict[str, Any]]:
+        """The rows of a small expression; one that was asked before is not put into SQL again, whatever its constants.
+
+        Threads share what is remembered with every fork of this engine.
 
         Args:
             key: Names the expression: equal keys must mean the same one.
-            make: Makes it, where it has not been asked or was forgotten.
+            make: Makes it, with `placeholder` for constants, where it has not been asked or was forgotten.
+            constants: What placeholders stand for.
+            later: The same for those that may change without another answer while `version` is the same.
+            version: Names what is stored: rows found under it before are given again. None looks anew.
         """
-        statement = self._statements.get(key)
+        values = dict(constants or {})
+        asked = None if version is None else (key, version, tuple(sorted(values.items())))
+        if asked is not None and (known := self._memory.find_rows(asked)) is not None:
+            return known
+        statement = self._memory.find_statement(key)
         if statement is None:
-            statement = self._statements[key] = self.sql(make())
-            if len(self._statements) > MOST_STATEMENTS:
-                self._statements.popitem(last=False)
-        self._statements.move_to_end(key)
-        return _records(self.execute(statement).to_arrow_table())
+            statement = _Statement.of(self.sql(make()))
+            self._memory.keep_statement(key, statement)
+        text = statement.text({**values, **(later or {})})
+        rows = _records(self.execute(text).to_arrow_table())
+        if asked is not None and len(rows) <= MOST_KEPT_ROWS:
+            self._memory.keep_rows(asked, rows)
+        return rows
 
     def scalar(self, expression: ir.Scalar) -> Any:
         """The value of a scalar expression."""
