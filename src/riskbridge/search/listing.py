@@ -11,8 +11,8 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.errors import InputError
-from riskbridge.search.clocks import Sla
 from riskbridge.model.target import FINDING
+from riskbridge.search.clocks import Sla
 from riskbridge.search.compile import ElementRows, FindElement, ReadQuery, read_query
 from riskbridge.search.derived import of_connector, product_of
 from riskbridge.search.fault import find_nearest

@@ -79,9 +79,7 @@ FINDING_TOKENS = (
     _text("finding.title", "title", "Title", "finding.name"),
     _text("finding.description", "description", "Description of the CVE"),
     _keyword("finding.type", "category", "Kind of finding, such as Vulnerability"),
-    _upper(
-        "finding.status", "status", "NEW, ACTIVE, FIXED or REOPENED", values=("NEW", "ACTIVE", "FIXED", "REOPENED")
-    ),
+    _upper("finding.status", "status", "NEW, ACTIVE, FIXED or REOPENED", values=("NEW", "ACTIVE", "FIXED", "REOPENED")),
     _boolean("finding.isFound", "is_found", "Not fixed"),
     _boolean("finding.isIgnored", "is_ignored", "Its risk is accepted, or it is a false positive, by a person"),
     _boolean("finding.isMitigated", "is_mitigated", "Mitigated otherwise, by a person"),
@@ -121,7 +119,10 @@ FINDING_TOKENS = (
         values=("Network", "Adjacent", "Local", "Physical"),
     ),
     _keyword(
-        "finding.requiredPrivilege", "required_privilege", "Rights it needs, by its CVSS vector", values=("None", "Low", "High")
+        "finding.requiredPrivilege",
+        "required_privilege",
+        "Rights it needs, by its CVSS vector",
+        values=("None", "Low", "High"),
     ),
     _number("finding.epssScore", "epss", "EPSS probability, 0 to 1", "finding.epss"),
     _number("finding.epssPercentile", "epss_percentile", "EPSS percentile, 0 to 1"),
@@ -199,9 +200,7 @@ ASSET_TOKENS = (
     _text("asset.name", "asset_name", "Host name", "asset.hostname"),
     _number("asset.criticalityScore", "acs", "Asset criticality, 1 to 5", "criticalityScore", "asset.acs"),
     _number("asset.truRisk", "trurisk", "TruRisk, 0 to 1000", "asset.riskScore", "riskScore", "truRisk"),
-    _keyword(
-        "asset.truRiskBand", "trurisk_band", "Band of its TruRisk", values=("Severe", "High", "Medium", "Low")
-    ),
+    _keyword("asset.truRiskBand", "trurisk_band", "Band of its TruRisk", values=("Severe", "High", "Medium", "Low")),
     _list("asset.ruleName", "score_rules", "keyword", "Rules that hold for it"),
     _number("asset.exposure", "exposure", "1.2 when internet-facing, else 1"),
     _number("asset.multiplier", "multiplier", "Product of the factors that rules set"),

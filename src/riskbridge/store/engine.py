@@ -6,83 +6,24 @@ vanish with the connection.
 
 from __future__ import annotations
 
-import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Lock
+from typing import Any
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-from sqlglot.expressions import Literal
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, place
 
-T = TypeVar("T")
-MOST_STATEMENTS = 1_000
-"""Statements of lists that are remembered."""
-MOST_ANSWERS, MOST_KEPT_ROWS = 2_000, 200
-"""Answers that are remembered, and the most rows of one."""
-_BEGIN, _END = "\ue000", "\ue001"
-_PLACE = re.compile(f"'{_BEGIN}([^{_END}]*){_END}'")
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A statement between whose parts constants stand: by turns SQL and the name of a constant."""
-
-    parts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, sql: str) -> _Statement:
-        return cls(tuple(_PLACE.split(sql)))
-
-    def text(self, constants: Mapping[str, str]) -> str:
-        """The SQL; constants are written by the generator that writes all literals."""
-        named = enumerate(self.parts)
-        return "".join(Literal.string(constants[part]).sql("duckdb") if n % 2 else part for n, part in named)
-
-
-class _Memory:
-    """Statements and answers that were asked for last; threads share it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._statements: OrderedDict[Hashable, _Statement] = OrderedDict()
-        self._answers: OrderedDict[Hashable, list[dict[str, Any]]] = OrderedDict()
-
-    def find_statement(self, key: Hashable) -> _Statement | None:
-        return self._find(self._statements, key)
-
-    def keep_statement(self, key: Hashable, statement: _Statement) -> None:
-        self._keep(self._statements, key, statement, MOST_STATEMENTS)
-
-    def find_rows(self, key: Hashable) -> list[dict[str, Any]] | None:
-        rows = self._find(self._answers, key)
-        return None if rows is None else [dict(row) for row in rows]
-
-    def keep_rows(self, key: Hashable, rows: list[dict[str, Any]]) -> None:
-        self._keep(self._answers, key, [dict(row) for row in rows], MOST_ANSWERS)
-
-    def _find(self, kept: OrderedDict[Hashable, T], key: Hashable) -> T | None:
-        with self._lock:
-            found = kept.get(key)
-            if found is not None:
-                kept.move_to_end(key)
-            return found
-
-    def _keep(self, kept: OrderedDict[Hashable, T], key: Hashable, value: T, most: int) -> None:
-        with self._lock:
-            kept[key] = value
-            if len(kept) > most:
-                kept.popitem(last=False)
+_COMPILING = Lock()
+"""How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
 
 
 class DuckDBEngine:
@@ -105,7 +46,7 @@ class DuckDBEngine:
         self.path = path
         self._numbers = count()
         self._tables: dict[str, ir.Table] = {}
-        self._memory = _Memory()
+        self._memory = Memory()
         try:
             self.connection = duckdb.connect(str(path), read_only=is_read_only)
         except duckdb.IOException as error:
@@ -146,13 +87,15 @@ class DuckDBEngine:
         columns = ", ".join(
             f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
         )
-        self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression)})')
+        self.execute(
+            f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression, is_order_kept=False)})'
+        )
         found: ir.Table = self.backend.table(name)
         return found
 
     def append(self, name: str, expression: ir.Table) -> int:
         """Insert an expression's rows into a table, by column name; gives their number."""
-        inserted = self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression)}').fetchone()
+        inserted = self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression, is_order_kept=False)}').fetchone()
         return int(inserted[0]) if inserted else 0
 
     def drop(self, *tables: ir.Table) -> None:
@@ -197,7 +140,7 @@ class DuckDBEngine:
 
     def placeholder(self, name: str) -> ir.StringValue:
         """Stands for a text that `answer` puts in its place."""
-        return ibis.literal(f"{_BEGIN}{name}{_END}")
+        return ibis.literal(place(name))
 
     def answer(
         self,
@@ -225,7 +168,7 @@ class DuckDBEngine:
             return known
         statement = self._memory.find_statement(key)
         if statement is None:
-            statement = _Statement.of(self.sql(make()))
+            statement = Statement.of(self.sql(make()))
             self._memory.keep_statement(key, statement)
         text = statement.text({**values, **(later or {})})
         rows = _records(self.execute(text).to_arrow_table())
@@ -237,9 +180,17 @@ class DuckDBEngine:
         """The value of a scalar expression."""
         return _plain(self.rows(expression.as_table()).column(0))[0]
 
-    def sql(self, expression: ir.Table) -> str:
-        """The engine's SQL for an expression."""
-        return str(ibis.to_sql(expression, dialect="duckdb"))
+    def sql(self, expression: ir.Table, *, is_order_kept: bool = True) -> str:
+        """The engine's SQL for an expression.
+
+        Args:
+            expression: What to put into words.
+            is_order_kept: Rows come in the expression's order. Where nobody asks for it, selects stay inside one another,
+                which is half the work for Ibis and none for DuckDB.
+        """
+        with _COMPILING:
+            ibis.options.sql.fuse_selects = is_order_kept
+            return str(self.backend.compile(expression))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so.

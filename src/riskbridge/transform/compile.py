@@ -14,7 +14,7 @@ from riskbridge.model.source_model import SourceModel
 from riskbridge.model.target import REJECT
 from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
 from riskbridge.transform.functions import Direct, Template
-from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, source_types
+from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, column_of, source_types
 from riskbridge.transform.validate import accepted_type
 
 _TRUE = ibis.literal(value=True)
@@ -56,8 +56,9 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     """Map staged rows of the stream's source model.
 
     A row is a reject when an identifier comes out empty (`identity-missing`), or a field that may not be empty
-    (`value-missing`), or when it lacks what the map requires (for its own reason, such as `cve-missing`). A value that
-    does not fit its type becomes null and refuses nothing. Text is trimmed, and blank text is null.
+    (`value-missing`), or when a strict row makes nothing of what its source fields hold (`value-unfit`), or when it lacks
+    what the map requires (for its own reason, such as `cve-missing`). Elsewhere a value that does not fit its type becomes
+    null and refuses nothing. Text is trimmed, and blank text is null.
 
     Args:
         stream: The map of the stream.
@@ -97,7 +98,7 @@ def apply_by_kind(
     types = source_types(stream.source)
     shared = [row for row in stream.rows if not row.is_identifier]
     read = [path for group in (*(r.sources for r in shared), *(r.any_of for r in stream.requires)) for path in group]
-    names = sorted({path.partition(".")[0].removesuffix("[]") for path in read}) or ["page"]
+    names = sorted({column_of(path, raw.columns) for path in read}) or ["page"]
     given = materialise(raw.select(*names).distinct())
     found = {row.column: _map_row(row, given, types) for row in shared}
     columns = _target_columns(stream, found, without=(*PROVENANCE, *stream.own_columns))
@@ -143,6 +144,8 @@ def _value(raw: ir.Table, path: str, data_type: DataType) -> Any:
 
 
 def _read(raw: ir.Table, path: str) -> Any:
+    if path in raw.columns:
+        return raw[path]
     name, _, member = path.partition(".")
     if name.endswith("[]"):
         return raw[name.removesuffix("[]")].map(lambda entry: entry[member])
@@ -174,6 +177,12 @@ def _refusals(
         is_empty = _is_empty(raw, row.sources[0], types) if is_plain else columns[row.column].isnull()
         reason = "identity-missing" if row.is_identifier else "value-missing"
         refusals.append(_Refusal(is_empty, reason, f"{row.target} has no value"))
+    for row in stream.rows:
+        if row.is_strict and row.sources and are_identifiers in (None, row.is_identifier):
+            holds = ~ibis.and_(*(_is_empty(raw, path, types) for path in row.sources))
+            given = " or ".join(row.sources)
+            detail = f"{row.target} can be made nothing of {given} (rule {stream.rows.index(row) + 1}: {row.type})"
+            refusals.append(_Refusal(holds & columns[row.column].isnull(), "value-unfit", detail))
     for requirement in () if are_identifiers else stream.requires:
         is_empty = ibis.and_(*(_is_empty(raw, path, types) for path in requirement.any_of))
         refusals.append(_Refusal(is_empty, requirement.reason, f"{' or '.join(requirement.any_of)} has no value"))
@@ -221,7 +230,7 @@ def _json_value(value: Any) -> ir.StringValue:
 def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
     groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), stream.passes_over)
     paths = [path for group in groups for path in group]
-    needed = {path.partition(".")[0].removesuffix("[]") for path in paths}
+    needed = {column_of(path, stream.source.staged_types) for path in paths}
     missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))
     if missing:
         raise ConfigError(

@@ -31,7 +31,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 class MapRow:
     """One row: source fields (dotted paths), a function, its result's data type, and the target field in camelCase.
 
-    `is_identifier` marks fields without which a record is nobody's: a row that leaves one empty is refused.
+    `is_identifier` marks fields without which a record is nobody's: a row that leaves one empty is refused. `is_strict`
+    refuses a raw row too whose source fields hold something of which this row can make nothing.
     """
 
     sources: tuple[str, ...]
@@ -39,6 +40,7 @@ class MapRow:
     target: str
     type: DataType
     is_identifier: bool = False
+    is_strict: bool = False
 
     @property
     def column(self) -> str:
@@ -125,6 +127,11 @@ def source_types(model: SourceModel) -> dict[str, DataType]:
     return dict(pair for field in model.fields for pair in _paths(field))
 
 
+def column_of(path: str, columns: Iterable[str]) -> str:
+    """The staged column that holds a path; a column's own name may have dots, as headers of files do."""
+    return path if path in columns else path.partition(".")[0].removesuffix("[]")
+
+
 def snake_case(name: str) -> str:
     """`externalAssetId` as `external_asset_id`."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
@@ -136,27 +143,27 @@ def camel_case(name: str) -> str:
     return first + "".join(o.title() for o in others)
 
 
-def target_type(target: Table, column: str) -> DataType | None:
-    """The data type a target column takes; None when there is no such column to feed."""
+def target_types(target: Table, column: str) -> tuple[DataType, ...]:
+    """The data types a target column takes, the plain one first; none when there is no such column to feed."""
     if column not in target.names or column in PROVENANCE:
-        return None
+        return ()
     ibis_type = target.column(column).type
-    return next((t for prefix, t in _TYPE_OF_COLUMN.items() if ibis_type.startswith(prefix)), None)
+    return next((types for prefix, types in _TYPES_OF_COLUMN.items() if ibis_type.startswith(prefix)), ())
 
 
-_TYPE_OF_COLUMN: dict[str, DataType] = {
-    "string": "string",
-    "int64": "integer",
-    "float64": "number",
-    "boolean": "boolean",
-    "timestamp": "date",
-    "array<string>": "list",
+_TYPES_OF_COLUMN: dict[str, tuple[DataType, ...]] = {
+    "string": ("string", "ip", "mac", "version"),
+    "int64": ("integer",),
+    "float64": ("decimal",),
+    "boolean": ("boolean",),
+    "timestamp": ("date-time", "date"),
+    "array<string>": ("list",),
 }
 
 
 def _paths(field: Field) -> Iterable[tuple[str, DataType]]:
     if field.kind == "objects":
-        return ((f"{field.name}[].{c.name}", "list") for c in field.children if c.kind in ("string", "datetime"))
+        return ((f"{field.name}[].{c.name}", "list") for c in field.children if TYPE_OF_KIND.get(c.kind) == "string")
     if field.kind == "object":
         return ((f"{field.name}.{c.name}", TYPE_OF_KIND[c.kind]) for c in field.children if c.kind in TYPE_OF_KIND)
     return [(field.name, TYPE_OF_KIND[field.kind])]
