@@ -359,13 +359,11 @@ class App:
         Raises:
             InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
-        from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
+        from riskbridge.search.compile import read_query  # noqa: PLC0415 - loads Ibis and the grammar
+        from riskbridge.search.listing import Asked  # noqa: PLC0415
 
         moment = self._moment(as_of)
-        tables = moment.finding_tables()
-        view = tables.asset_view()
-        if query.strip():
-            view = view.filter(compile_query(query, view, "assets", moment.now, tables.elements_of("assets")))
+        view = Asked(moment.finding_tables(), read_query(query, "assets", moment.now)).matching(None)
         ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
         return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, maps, models, profiles, tokens
+from riskbridge.api import connectors, judgements, lists, maps, models, profiles, qql, tokens
 from riskbridge.api.access import Asked
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
@@ -20,6 +20,7 @@ def make_api(service: Service) -> FastAPI:
     add_problems(api)
     for router in (
         lists.router,
+        qql.router,
         connectors.router,
         profiles.router,
         judgements.router,

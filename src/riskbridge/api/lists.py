@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.shapes import RowPage
-from riskbridge.browse import GroupBy, browse, facets, group_findings, summarise
-from riskbridge.search.tokens import TOKENS, Subject
+from riskbridge.browse import AssetGroupBy, GroupBy, browse, facets, group_assets, group_findings, summarise
+from riskbridge.search.tokens import Subject
 
 router = APIRouter(tags=["lists"])
 
-Qql = Annotated[str, Query(description="QQL; blank for all", max_length=20_000)]
+Qql = Annotated[str, Query(description="QQL; blank for all", max_length=200_000)]
 Sort = Annotated[str, Query(description="Columns, comma-separated, each after a minus for falling order")]
 Columns = Annotated[str, Query(description="Columns wanted, comma-separated; blank for all")]
 Limit = Annotated[int, Query(description="Rows of the page", ge=1, le=1_000)]
+Values = Annotated[int, Query(description="Values a column", ge=1, le=1_000)]
 AsOf = Annotated[str | None, Query(description="A run's number, or a time such as 2027-01-31; now where left out")]
 PageMark = Annotated[str | None, Query(description="`next_page` of the page before", max_length=5_000)]
 
@@ -46,11 +47,21 @@ def list_assets(
 
 @router.get("/assets/facets")
 def asset_facets(
-    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", limit: Values = 12, as_of: AsOf = None
 ) -> dict[str, Any]:
     """The commonest values of columns among the assets that match."""
     with service.reading() as app:
-        return facets(app, "assets", query, fields=_names(fields), as_of=as_of)
+        return facets(app, "assets", query, fields=_names(fields), as_of=as_of, limit=limit)
+
+
+@router.get("/assets/groups")
+def asset_groups(
+    _: Asked, service: Served, by: AssetGroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
+) -> dict[str, Any]:
+    """Assets that match, put together by tag, group, system, criticality, band or source; highest mean TruRisk first."""
+    with service.reading() as app:
+        rows = group_assets(app, by, query, limit=limit, as_of=as_of)
+    return {"count": len(rows), "rows": rows}
 
 
 @router.get("/assets/{asset_id}")
@@ -77,18 +88,18 @@ def list_findings(
 
 @router.get("/findings/facets")
 def finding_facets(
-    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", limit: Values = 12, as_of: AsOf = None
 ) -> dict[str, Any]:
     """The commonest values of columns among the findings that match."""
     with service.reading() as app:
-        return facets(app, "findings", query, fields=_names(fields), as_of=as_of)
+        return facets(app, "findings", query, fields=_names(fields), as_of=as_of, limit=limit)
 
 
 @router.get("/findings/groups")
 def finding_groups(
     _: Asked, service: Served, by: GroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
 ) -> dict[str, Any]:
-    """Findings that match, put together by CVE, product, fix, asset or status; worst first."""
+    """Findings that match, put together by CVE, product, fix, asset, tag, owner, status or severity; worst first."""
     with service.reading() as app:
         rows = group_findings(app, by, query, limit=limit, as_of=as_of)
     return {"count": len(rows), "rows": rows}
@@ -101,11 +112,24 @@ def explain_finding(_: Asked, service: Served, finding_id: str) -> dict[str, Any
         return app.explain_finding(finding_id)
 
 
-@router.get("/tokens/{subject}")
-def list_search_tokens(_: Asked, subject: Subject) -> dict[str, Any]:
-    """What a query about assets or findings may ask."""
-    rows = [asdict(t) for t in TOKENS[subject]]
-    return {"count": len(rows), "rows": rows}
+class SearchShape(BaseModel):
+    """What `GET` of a list takes, for queries too long for an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, Field(max_length=1_000_000)] = ""
+    sort: list[str] = []
+    columns: list[str] = []
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 50
+    page: Annotated[str | None, Field(max_length=20_000)] = None
+    as_of: str | None = None
+
+
+@router.post("/{subject}/search")
+def search_list(_: Asked, service: Served, subject: Subject, shape: SearchShape) -> RowPage:
+    """Assets or findings that a query describes; the same rows and pages as by `GET`."""
+    sort, columns = ",".join(shape.sort), ",".join(shape.columns)
+    return _list(service, subject, shape.query, sort, columns, shape.limit, shape.page, shape.as_of)
 
 
 def _list(

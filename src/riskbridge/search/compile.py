@@ -294,6 +294,8 @@ def _is_own(token: Token, scope: _Scope) -> bool:
 
 
 def _find_element(kind: Element, name: Name, columns: frozenset[str], scope: _Scope) -> ElementRows | None:
+    if scope.elements is None and kind == "source":
+        return None
     found = scope.elements(kind, columns) if scope.elements else f"rows of {kind}s cannot be asked for here"
     if isinstance(found, str):
         raise scope.names.not_collected(name, name.text, found, ELEMENT_REMEDIES[kind])

@@ -8,13 +8,15 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS, band_name
+from riskbridge.model.bands import QDS_BANDS, TRURISK_BANDS, Band
 
 DEFENDER = "MS Defender"
 PRODUCTS = {DEFENDER: ("Microsoft", "Defender")}
 """Inventory source to the maker and the product that findings name; any other source is called as it is."""
 
-_RATINGS = {"3": ((9.0, "Critical"), (7.0, "High"), (4.0, "Medium"), (0.1, "Low"))}
+_RATINGS: dict[str, tuple[tuple[float, str], ...]] = {
+    "3": ((9.0, "Critical"), (7.0, "High"), (4.0, "Medium"), (0.1, "Low"))
+}
 _RATINGS |= {"4": _RATINGS["3"], "2": ((7.0, "High"), (4.0, "Medium"))}
 _LOWEST = {"2": "Low", "3": "None", "4": "None"}
 _FAMILIES = (
@@ -30,12 +32,12 @@ _PRIVILEGE = {"N": "None", "L": "Low", "H": "High"}
 
 def qds_band(qds: ir.IntegerValue) -> ir.StringValue:
     """Critical, High, Medium or Low."""
-    return band_name(qds, QDS_BANDS)
+    return _band(qds, QDS_BANDS)
 
 
 def trurisk_band(trurisk: ir.IntegerValue) -> ir.StringValue:
     """Severe, High, Medium or Low."""
-    return band_name(trurisk, TRURISK_BANDS)
+    return _band(trurisk, TRURISK_BANDS)
 
 
 def cvss_rating(score: Any, version: str) -> ir.StringValue:
@@ -89,6 +91,11 @@ def of_connector(connector_id: Any, sources: Mapping[str, str] | None, part: int
     if set(known.values()) == set(others.values()) and len(set(others.values())) == 1:
         return ibis.literal(next(iter(others.values())))
     return ibis.cases(*((connector_id == c, name) for c, name in others.items()), else_=usual)
+
+
+def _band(score: Any, bands: tuple[Band, ...]) -> ir.StringValue:
+    """The name of the band; null for none, which no comparison finds."""
+    return ibis.cases(*((score >= band.lowest, band.name) for band in bands), else_=ibis.null("string"))
 
 
 def _named(sources: Any, part: int) -> ir.ArrayValue:

@@ -186,9 +186,9 @@ class Asked:
     read: ReadQuery
     bind: Callable[[str], Any] | None = None
 
-    def matching(self, columns: Collection[str]) -> ir.Table:
-        """The rows that match: those columns, and what the query asks for."""
-        wanted = {*columns, *self.read.columns}
+    def matching(self, columns: Collection[str] | None) -> ir.Table:
+        """The rows that match: those columns (None: all), and what the query asks for."""
+        wanted = None if columns is None else {*columns, *self.read.columns}
         view = self.tables.view(wanted) if self.read.kind == "findings" else self.tables.asset_view(wanted)
         if not self.read.leaves:
             return view

@@ -201,9 +201,21 @@ DETECTION_DEFAULTS = {"connector_id": "c1", "state": "open", "valid_from_run": 1
 DETAILS = [{"detection_id": "d2", "disk_paths": ["/usr/lib/liblzma.so.5", "/opt/x"], "valid_from_run": 1}]
 
 SOFTWARE_ROWS = [
-    {"software_id": "s1", "asset_id": "a1", "product_vendor": "openssl", "product_name": "openssl", "product_version": "3.0"},
+    {
+        "software_id": "s1",
+        "asset_id": "a1",
+        "product_vendor": "openssl",
+        "product_name": "openssl",
+        "product_version": "3.0",
+    },
     {"software_id": "s2", "asset_id": "a1", "product_vendor": "curl", "product_name": "curl", "product_version": "8.1"},
-    {"software_id": "s3", "asset_id": "a2", "product_vendor": "openssl", "product_name": "openssl", "product_version": "1.1"},
+    {
+        "software_id": "s3",
+        "asset_id": "a2",
+        "product_vendor": "openssl",
+        "product_name": "openssl",
+        "product_version": "1.1",
+    },
     {"software_id": "s3", "asset_id": "a2", "product_name": "gone", "valid_to_run": 2},
 ]
 SOURCES = {"c1": "MS Defender", "c2": "Tenable"}

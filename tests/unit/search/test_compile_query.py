@@ -250,12 +250,26 @@ def test_a_published_token_without_facts_is_told_and_not_found_empty(tables, sub
 def test_no_token_is_both_collected_and_not():
     names = {n.lower() for t in TOKENS["assets"] for n in (t.name, *t.aliases)}
     assert sorted(n for entry in UNCOLLECTED for n in entry.names if n.lower() in names) == []
-    assert sorted(e.instead for e in UNCOLLECTED for n in re.findall(r"[\w.]+\.[\w.]+", e.instead) if n.lower() not in names) == []
+    assert (
+        sorted(
+            e.instead for e in UNCOLLECTED for n in re.findall(r"[\w.]+\.[\w.]+", e.instead) if n.lower() not in names
+        )
+        == []
+    )
 
 
 def test_every_stored_column_is_asked_for_by_a_token():
     columns = {t.column for t in TOKENS["assets"]} | {t.column for t in TOKENS["findings"]}
-    silent = {"state", "score_key", "qds_formula", "trurisk_formula", "primary_source_asset_id", "first_run", "reopened_run", "due_on"}
+    silent = {
+        "state",
+        "score_key",
+        "qds_formula",
+        "trurisk_formula",
+        "primary_source_asset_id",
+        "first_run",
+        "reopened_run",
+        "due_on",
+    }
     means = {f"{band}_mean" for band in ("critical", "high", "medium", "low")}
     assert set(FINDING_VIEW) | set(ASSET_VIEW) <= columns | silent | means
 

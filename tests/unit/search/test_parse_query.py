@@ -57,10 +57,14 @@ def is_a(column: int = 0) -> Match:
             id="range with one end included",
         ),
         pytest.param(
-            "a:[1 .. )", Range(Name("a"), Value("1", "bare"), None, has_low=True, has_high=False), id="range without end"
+            "a:[1 .. )",
+            Range(Name("a"), Value("1", "bare"), None, has_low=True, has_high=False),
+            id="range without end",
         ),
         pytest.param(
-            "a:(.. `2`]", Range(Name("a"), None, Value("2", "exact"), has_low=False, has_high=True), id="without a start"
+            "a:(.. `2`]",
+            Range(Name("a"), None, Value("2", "exact"), has_low=False, has_high=True),
+            id="without a start",
         ),
         pytest.param('a:"x ""y"""', Match(Name("a"), (Value('x "y"', "phrase"),)), id="a quotation mark in a phrase"),
         pytest.param("a:`x``y`", Match(Name("a"), (Value("x`y", "exact"),)), id="a backtick in an exact value"),

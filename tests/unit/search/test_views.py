@@ -84,7 +84,9 @@ def test_lists_nobody_sorted_show_the_worst_first(tables, assets, records):
     assert [r["asset_id"] for r in records(assets.order_by(default_order(assets)))] == ["a1", "a2", "a3"]
 
 
-@pytest.mark.parametrize("sort", ["asset_name", "-qds,-trurisk", "severity,asset_name", "-epss", "first_found_at,-epss"])
+@pytest.mark.parametrize(
+    "sort", ["asset_name", "-qds,-trurisk", "severity,asset_name", "-epss", "first_found_at,-epss"]
+)
 def test_pages_neither_overlap_nor_leave_out(tables, now, records, sort):
     by = sort.split(",")
     keys = sort_keys(by, "finding_id")
