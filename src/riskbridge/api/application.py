@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from riskbridge import __version__
 from riskbridge.api import (
     connectors,
+    drafts,
     feeds,
     judgements,
     lists,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     connectors.router,
     profiles.router,
+    drafts.router,
     maps.router,
     models.router,
     judgements.router,
