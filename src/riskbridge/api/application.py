@@ -19,6 +19,7 @@ from riskbridge.api import (
     models,
     overview,
     profiles,
+    qql,
     scoring,
     tokens,
 )
@@ -29,6 +30,7 @@ from riskbridge.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
+    qql.router,
     overview.router,
     connectors.router,
     profiles.router,
