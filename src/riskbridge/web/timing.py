@@ -21,7 +21,10 @@ def typed_timing(typed: FormData) -> dict[str, Any] | None:
     kind = str(typed.get("timing", "")).strip()
     if kind not in ("once", "every", "cron"):
         return None
-    text = {n: str(typed.get(n, "")).strip() for n in ("once", "number", "unit", "at", "cron", "starts_at", "ends_at", "zone")}
+    text = {
+        n: str(typed.get(n, "")).strip()
+        for n in ("once", "number", "unit", "at", "cron", "starts_at", "ends_at", "zone")
+    }
     found: dict[str, Any] = {"zone": text["zone"]}
     if kind == "once":
         return found | {"once": text["once"]}
