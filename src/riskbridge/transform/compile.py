@@ -15,6 +15,7 @@ from riskbridge.model.target import REJECT
 from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
 from riskbridge.transform.functions import Direct, Template
 from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, column_of, source_types
+from riskbridge.transform.sayings import that_say
 from riskbridge.transform.validate import accepted_type
 
 _TRUE = ibis.literal(value=True)
@@ -45,11 +46,20 @@ class ByKind:
 
 
 def telling(stream: StreamMap, raw: ir.Table) -> ir.Table:
-    """The staged rows that tell of anything: those that the map passes over are left out."""
-    if not stream.passes_over:
-        return raw
-    types = source_types(stream.source)
-    return raw.filter(~ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)))
+    """The staged rows that tell of something there is: what the map passes over, leaves out or takes for fixed is not."""
+    if stream.passes_over:
+        types = source_types(stream.source)
+        raw = raw.filter(~ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)))
+    others = (*stream.leaves_out, *stream.says_fixed)
+    return raw.filter(~that_say(raw, others)) if others else raw
+
+
+def telling_fixed(stream: StreamMap, raw: ir.Table) -> ir.Table | None:
+    """The staged rows that tell that something is fixed; None where the map takes none for that."""
+    if not stream.says_fixed:
+        return None
+    wanted = that_say(raw, stream.says_fixed)
+    return raw.filter(wanted & ~that_say(raw, stream.leaves_out) if stream.leaves_out else wanted)
 
 
 def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
