@@ -9,6 +9,7 @@ import riskbridge.cli.decide
 import riskbridge.cli.feeds
 import riskbridge.cli.held
 import riskbridge.cli.preview
+import riskbridge.cli.profile
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score
