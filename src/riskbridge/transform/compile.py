@@ -238,7 +238,9 @@ def _json_value(value: Any) -> ir.StringValue:
 
 
 def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
-    groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), stream.passes_over)
+    said = tuple(s.field for s in (*stream.leaves_out, *stream.says_fixed))
+    others = (stream.passes_over, said, stream.cves_in)
+    groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), *others)
     paths = [path for group in groups for path in group]
     needed = {column_of(path, stream.source.staged_types) for path in paths}
     missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))
