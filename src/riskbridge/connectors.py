@@ -8,6 +8,7 @@ from typing import Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
+from riskbridge.maps import require_map
 from riskbridge.model.connector import Connector, Profile, Strategy, connector_name, new_profile, profile_name
 
 UNTESTED = frozenset({"name", "description", "retain_missing", "calls_per_minute", "secret_expires_on"})
@@ -87,7 +88,7 @@ def add_profile(app: App, connector: Connector, name: str, values: Mapping[str, 
 
     Raises:
         InputError: `profile.bad-name`, `profile.exists`, `profile.too-many`, `profile.bad-value`, `filter.*`.
-        ConfigError: `transform.unknown-map`.
+        InputError: `map.unknown`.
     """
     if len(app.store.list_profiles(connector.connector_id)) >= MOST_PROFILES:
         raise InputError(
@@ -111,7 +112,7 @@ def change_profile(app: App, profile: Profile, changes: Mapping[str, Any]) -> Pr
 
     Raises:
         InputError: `profile.bad-name`, `profile.exists`, `profile.bad-value`, `filter.*`.
-        ConfigError: `transform.unknown-map`.
+        InputError: `map.unknown`.
     """
     changes = dict(changes)
     if "name" in changes:
@@ -122,18 +123,16 @@ def change_profile(app: App, profile: Profile, changes: Mapping[str, Any]) -> Pr
     return changed
 
 
-def check_profile(app: App, profile: Profile) -> None:  # noqa: ARG001 - maps that people made are of a home
+def check_profile(app: App, profile: Profile) -> None:
     """Raise what is wrong with a profile: its filters, map, strategy or page size.
 
     Raises:
-        InputError: `filter.*`, with the place; `profile.bad-value`.
-        ConfigError: `transform.unknown-map`.
+        InputError: `filter.*`, with the place; `profile.bad-value`; `map.unknown`.
+        ConfigError: `transform.no-stream`: the map lacks what the profile reads.
     """
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415 - loads the grammar
-    from riskbridge.transform.spec import load_map  # noqa: PLC0415 - loads msgspec
 
     check_filters(profile.device_filter, profile.finding_filter)
-    load_map(profile.transform_map)
     words = [s.value for s in Strategy]
     if profile.strategy not in words:
         raise InputError(
@@ -141,6 +140,8 @@ def check_profile(app: App, profile: Profile) -> None:  # noqa: ARG001 - maps th
             code="profile.bad-value",
             remedy=f"Choose one of: {', '.join(words)}.",
         )
+    kinds = {c.connector_id: c.kind for c in app.store.list_connectors()}
+    require_map(app.store, profile, kinds.get(profile.connector_id, "defender"))
     if profile.page_size is not None and not 1 <= profile.page_size <= LARGEST_PAGE:
         raise InputError(
             f"A page cannot have {profile.page_size:,} rows.",

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, profiles, tokens
+from riskbridge.api import connectors, judgements, lists, maps, models, profiles, tokens
 from riskbridge.api.access import Asked
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
@@ -18,7 +18,15 @@ def make_api(service: Service) -> FastAPI:
     api = FastAPI(title="riskbridge", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     api.state.service = service
     add_problems(api)
-    for router in (lists.router, connectors.router, profiles.router, judgements.router, tokens.router):
+    for router in (
+        lists.router,
+        connectors.router,
+        profiles.router,
+        judgements.router,
+        maps.router,
+        models.router,
+        tokens.router,
+    ):
         api.include_router(router)
 
     @api.get("/openapi.json", tags=["about"])

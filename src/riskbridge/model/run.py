@@ -29,9 +29,10 @@ class RunRecord:
         warnings: Sentences.
         error: The failure as plain data; None without one.
         is_resumed: It was killed and taken up again.
-        trigger: What began it: `manual`, or the name of a schedule.
+        trigger: What began it: `manual`, `remap`, or the name of a schedule.
         phase: The phase it had reached when the record was last saved; None before the first.
         streams: How each stream was read and what speaks for its being complete, as plain data.
+        map_version: `name/version` of the transform map it works with; empty where none was chosen yet.
     """
 
     run_id: str
@@ -53,3 +54,4 @@ class RunRecord:
     trigger: str = "manual"
     phase: str | None = None
     streams: tuple[dict[str, object], ...] = ()
+    map_version: str = ""

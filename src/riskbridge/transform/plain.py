@@ -26,8 +26,12 @@ def map_as_dict(transform_map: TransformMap) -> dict[str, Any]:
 
 def map_as_toml(transform_map: TransformMap) -> str:
     """A map as TOML that a person can edit, one line a row; `parse_map` gives the same map again."""
-    plain = map_as_dict(transform_map)
-    lines = [f"{n} = {_toml(plain[n])}" for n in ("name", "version", "description")]
+    return plain_as_toml(map_as_dict(transform_map))
+
+
+def plain_as_toml(plain: dict[str, Any]) -> str:
+    """A map's plain data as TOML; it need not be right."""
+    lines = [f"{n} = {_toml(plain[n])}" for n in ("name", "version", "description") if n in plain]
     for stream in plain["stream"]:
         lines += ["", "[[stream]]", *(f"{n} = {_toml(stream[n])}" for n in ("source", "target"))]
         lines += [f"{n} = {_toml(stream[n])}" for n in _BEFORE_ROWS if n in stream]

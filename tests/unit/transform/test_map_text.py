@@ -170,8 +170,17 @@ def test_a_pattern_that_an_engine_may_choke_on_is_refused(pattern, message):
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"^([^.]+)\.(.*)$", r"CVE-\d{4}-\d{4,}", "(?i)kb([0-9]+)", "[]+*)]+x", r"(\(a\)+)?", "(ab){3}", "a{2}(b{3}){4}", "([(+*]x){2}"],
-)  # fmt: skip
+    [
+        r"^([^.]+)\.(.*)$",
+        r"CVE-\d{4}-\d{4,}",
+        "(?i)kb([0-9]+)",
+        "[]+*)]+x",
+        r"(\(a\)+)?",
+        "(ab){3}",
+        "a{2}(b{3}){4}",
+        "([(+*]x){2}",
+    ],
+)
 def test_patterns_of_daily_use_are_taken(pattern):
     check_pattern(pattern, 0)
 

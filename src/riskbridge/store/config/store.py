@@ -21,6 +21,7 @@ from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
+from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
 _SECRETS = frozenset({"client_secret"})
@@ -86,6 +87,11 @@ class ConfigStore:
     def accounts(self) -> ConfigAccounts:
         """Accounts, sessions and API tokens."""
         return ConfigAccounts(self._database)
+
+    @property
+    def maps(self) -> ConfigMaps:
+        """Transform maps in versions."""
+        return ConfigMaps(self._database, self._audit, self._actor, self._now)
 
     # Connectors
 
