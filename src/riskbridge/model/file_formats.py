@@ -59,7 +59,9 @@ def find_format(name: str) -> FileFormat:
 def _model(name: str, stream: str, description: str, columns: dict[str, str]) -> SourceModel:
     """A data model of texts from column names and their descriptions, each perhaps with an example after a bar."""
     parts = [(name, *text.partition(" | ")) for name, text in columns.items()]
-    return SourceModel(name, stream, description, tuple(Field(n, "string", told, example) for n, told, _, example in parts))
+    return SourceModel(
+        name, stream, description, tuple(Field(n, "string", told, example) for n, told, _, example in parts)
+    )
 
 
 _TENABLE_HOSTS = (
@@ -129,6 +131,10 @@ TENABLE = FileFormat(
     (("Plugin ID", "Plugin", "definition.id"), _TENABLE_HOSTS),
 )
 
+_QUALYS_HOSTS = (
+    "IP", "Host IP", "DNS", "DNS Name", "NetBIOS", "QG Host ID", "Qualys Host ID", "Host ID", "Asset ID", "Asset Name",
+)  # fmt: skip
+
 QUALYS = FileFormat(
     "qualys",
     "Qualys CSV",
@@ -175,8 +181,8 @@ QUALYS = FileFormat(
             "Results": "What the check saw",
         },
     ),
-    (("QID",), ("IP", "Host IP", "DNS", "DNS Name", "NetBIOS", "QG Host ID", "Qualys Host ID", "Host ID", "Asset ID", "Asset Name")),
-)  # fmt: skip
+    (("QID",), _QUALYS_HOSTS),
+)
 
 RAPID7 = FileFormat(
     "rapid7",

@@ -108,9 +108,11 @@ def parse_delimiter(text: str) -> str:
 
 def file_settings_of(values: Mapping[str, Any]) -> FileSettings:
     """Settings from plain data, as `FileSettings.as_dict` gives it; names it does not know are left out."""
-    known = {f.name: values[f.name] for f in fields(FileSettings) if f.name in values}
-    lists = {name: tuple(known[name]) for name in ("findings", "assets") if name in known}
-    return FileSettings(**(known | lists))
+    known: dict[str, Any] = {f.name: values[f.name] for f in fields(FileSettings) if f.name in values}
+    for name in ("findings", "assets"):
+        if name in known:
+            known[name] = tuple(known[name])
+    return FileSettings(**known)
 
 
 def _is_mark(text: str) -> bool:

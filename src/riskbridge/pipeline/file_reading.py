@@ -17,7 +17,7 @@ from riskbridge.pipeline.progress import Phase
 from riskbridge.pipeline.reading import MOST_LOOKS, PAGES_A_BATCH, Reading
 from riskbridge.source.protocol import SnapshotChangedError
 from riskbridge.staging.stream import StagedStream
-from riskbridge.transform.compile import apply, telling_fixed
+from riskbridge.transform.compile import apply
 from riskbridge.transform.rows import column_of
 
 WAY = "file"
@@ -78,7 +78,7 @@ class FileReading(Reading):
         self._take_rejects(findings)
         self._tell_left_out(builder)
         self._tell_strangers(findings, keyed)
-        self._take_fixed(findings)
+        self.work.said_fixed = builder.told_fixed(findings.parquet_files())
         self._take_details(plan.findings, findings, keyed.records)
         self._judge_files(assets, findings)
         self.reflects_at = max((at for at in map(_written_at, (findings, assets)) if at), default=self.observed_at)
@@ -154,13 +154,6 @@ class FileReading(Reading):
         counts = {"rows_left_out": builder.passed_over, "rows_repeated": builder.repeated}
         self.counts |= {name: number for name, number in counts.items() if number}
 
-    def _take_fixed(self, findings: StagedStream) -> None:
-        model = self.plan.findings
-        stream_map = self.transform_map.stream(model.name, DETECTION_DRAFT.name)
-        fixed = telling_fixed(stream_map, self.engine.read_parquet(findings.parquet_files(), model.staged_types))
-        if fixed is not None:
-            self.work.said_fixed = self.work.told_fixed(stream_map, fixed)
-
     def _judge_files(self, assets: StagedStream | None, findings: StagedStream) -> None:
         """What speaks against closing by absence, and what a person should know, of the files themselves."""
         read = {str(f["name"]): f for s in (assets, findings) if s is not None for f in _files(s)}
@@ -169,7 +162,9 @@ class FileReading(Reading):
         unread = [name for name in gone if self.plan.known[name] not in hashes]
         if unread and len(read) < len(self.plan.known):
             names = ", ".join(unread[:5])
-            self.doubts.append(f"The last run read {len(self.plan.known)} files and this one {len(read)}: without {names}.")
+            self.doubts.append(
+                f"The last run read {len(self.plan.known)} files and this one {len(read)}: without {names}."
+            )
         if self.history is not None and not findings.received:
             self.doubts.append("The files hold no finding at all.")
         written_at, known_at = _written_at(findings), self.history.reflects_at if self.history is not None else None

@@ -13,7 +13,7 @@ from riskbridge.forms import hash_id
 from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
 from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling
+from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling, telling_fixed
 from riskbridge.transform.sayings import one_row_a_cve
 from riskbridge.transform.spec import StreamMap
 
@@ -129,6 +129,17 @@ class SightingsBuilder:
                 self.out_of_scope += number_of_rows - taken - engine.scalar(refused[0].count())
             self._rejects += refused
         engine.drop(*made)
+
+    def told_fixed(self, files: Sequence[Path]) -> ir.Table | None:
+        """The `detection_id` of what the rows of some files call fixed; None where the map takes no row for that."""
+        fixed = telling_fixed(self._stream, self._engine.read_parquet(files, self._types))
+        if fixed is None:
+            return None
+        keyed = apply(self._stream, one_row_a_cve(fixed, self._stream.cves_in)).drafts.join(
+            self._links, "external_asset_id"
+        )
+        keyed = keyed.mutate(detection_id=detection_id(keyed))
+        return self._engine.materialise(keyed.select("detection_id").distinct(), "told_fixed")
 
     def finish(self) -> Keyed:
         """Every sighting once, and the rejects: rows without identity, of unknown devices, and repetitions."""

@@ -312,6 +312,7 @@ class Reading:
         self.evidence.append(
             {"stream": model.stream, **how, "looks": stream.looks, **asdict(verdict), "reasons": list(verdict.reasons)}
             | ({"snapshot_at": snapshot_at.isoformat()} if snapshot_at else {})
+            | dict(stream.closing().get("evidence", {}))
         )
 
     def _tell_left_out(self, builder: SightingsBuilder) -> None:

@@ -26,7 +26,7 @@ from riskbridge.lifecycle.detections import (
     missing,
 )
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
-from riskbridge.lifecycle.keys import detection_id, finding_id
+from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
@@ -57,8 +57,6 @@ from riskbridge.search.views import with_operating_system
 from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
-from riskbridge.transform.compile import apply
-from riskbridge.transform.sayings import one_row_a_cve
 from riskbridge.transform.spec import StreamMap
 
 HIDING_NOTHING = ("device-unknown", "duplicate-row")
@@ -156,28 +154,14 @@ class Reconciliation:
         Args:
             stream: The map's rows for findings.
             staged_types: Columns of the staged files.
-            is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
-            may_repeat: One detection may come in several rows.
+            is_scoped, may_repeat: As `SightingsBuilder` has them; a device filter holds for findings too.
         """
         links = _known(self._links)
         if is_scoped:
             links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
         return SightingsBuilder(
-            self.engine,
-            stream,
-            staged_types,
-            links,
-            self.connector_id,
-            is_scoped=is_scoped,
-            may_repeat=may_repeat,
+            self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped, may_repeat=may_repeat
         )
-
-    def told_fixed(self, stream: StreamMap, raw: ir.Table) -> ir.Table:
-        """The `detection_id` of what staged rows call fixed."""
-        drafts = apply(stream, one_row_a_cve(raw, stream.cves_in)).drafts
-        keyed = drafts.join(_known(self._links), "external_asset_id")
-        keyed = keyed.mutate(detection_id=detection_id(keyed))
-        return self.engine.materialise(keyed.select("detection_id").distinct(), "told_fixed")
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
         """Changes to what is stored as the sightings of a whole reading."""

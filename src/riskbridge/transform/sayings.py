@@ -56,9 +56,9 @@ def one_row_a_cve(raw: ir.Table, fields: Sequence[str]) -> ir.Table:
         text = text + " " + raw[name].fill_null("")
     words: Any = text.upper().re_split(r"[^A-Z0-9-]+")
     ids = words.filter(lambda word: word.re_search(CVE_PATTERN)).unique().sort()
-    numbered = raw.mutate(_cves=ids)
-    some = numbered.filter(numbered._cves.length() > 0)
-    none = numbered.filter(numbered._cves.length() == 0).drop("_cves")
+    numbered = raw.mutate(cve_ids_of_row=ids)
+    some = numbered.filter(numbered.cve_ids_of_row.length() > 0)
+    none = numbered.filter(numbered.cve_ids_of_row.length() == 0).drop("cve_ids_of_row")
     emptied = {name: ibis.null("string") for name in others}
-    each = some.mutate(**{first: some._cves.unnest()}, **emptied).drop("_cves")
+    each = some.mutate(**{first: some.cve_ids_of_row.unnest()}, **emptied).drop("cve_ids_of_row")
     return each.select(*raw.columns).union(none)

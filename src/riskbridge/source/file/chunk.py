@@ -50,4 +50,3 @@ class Reader(Protocol):
         Raises:
             RiskbridgeError: `file.*`: the file is malformed as a whole, with the line.
         """
-

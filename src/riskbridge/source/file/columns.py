@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from riskbridge.model.source_model import Field, SourceModel
 from riskbridge.source.arrays import positions, same_number, texts, whole_numbers
 from riskbridge.source.defender.shapes import REJECT_SCHEMA
 from riskbridge.source.file.chunk import Chunk
 
-_ARROW: dict[str, pa.DataType] = {
+pc: Any = pyarrow.compute
+"""Its stubs know fewer kinds of arrays than it does."""
+_ARROW: dict[str, Any] = {
     "string": pa.string(),
     "int64": pa.int64(),
     "float64": pa.float64(),
@@ -76,7 +78,7 @@ def to_rejects(chunk: Chunk, stream: str, page: int) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=REJECT_SCHEMA)
 
 
-def _typed(column: Any, wanted: Field, rows: int, unfit: Unfit) -> pa.Array[Any]:
+def _typed(column: Any, wanted: Field, rows: int, unfit: Unfit) -> Any:
     kind = wanted.ibis_type
     if column is None:
         return pa.nulls(rows, _ARROW[kind])
@@ -98,6 +100,6 @@ def _typed(column: Any, wanted: Field, rows: int, unfit: Unfit) -> pa.Array[Any]
     return tidy.cast(_ARROW[kind])
 
 
-def _split(column: Any) -> pa.Array[Any]:
+def _split(column: Any) -> Any:
     parts = pc.split_pattern_regex(pc.utf8_trim_whitespace(column), _SEPARATORS)
     return parts.cast(pa.list_(pa.string()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -13,7 +13,7 @@ from riskbridge.model.file_settings import FileSettings
 from riskbridge.model.source_model import SourceModel
 from riskbridge.source.file.chunk import LONGEST_RAW, Chunk, RefusedRow
 from riskbridge.source.file.contents import FileContents
-from riskbridge.source.file.header import Columns, Header, find_header
+from riskbridge.source.file.header import Columns, Header, find_header, find_width
 from riskbridge.source.file.records import LARGEST_RECORD_BYTES, BadLine, RecordSplitter
 
 
@@ -79,19 +79,17 @@ class DelimitedReader:
                 qualifier=settings.qualifier,
                 file=str(self._contents.path),
             )
-        found = find_header(
-            text, self._model, (), delimiter=settings.delimiter, qualifier=settings.qualifier, file=str(self._contents.path)
-        )
+        delimiter, width = find_width(text, delimiter=settings.delimiter, qualifier=settings.qualifier)
         names = tuple(f.name for f in self._model.fields)
-        if len(found.columns.names) != len(names):
+        if width != len(names):
             raise ConfigError(
-                f"{self._contents.path} has {len(found.columns.names)} columns and no header; the data model "
+                f"{self._contents.path} has {width} columns and no header; the data model "
                 f"'{self._model.name}' has {len(names)} fields.",
                 code="file.missing-columns",
                 remedy="Name the delimiter, or choose a data model with the file's columns in their order.",
                 file=self._contents.name,
             )
-        return Header(Columns(names, names), found.delimiter, 0)
+        return Header(Columns(names, names), delimiter, 0)
 
     def _parse(self, block: bytes, bad: Sequence[BadLine], line: int) -> Chunk:
         assert self._header is not None, "the header comes first"
@@ -100,7 +98,7 @@ class DelimitedReader:
         wanted = {name: field for name, field in zip(names, columns.fields, strict=True) if field is not None}
         wrong: list[pa_csv.InvalidRow] = []
 
-        def refuse(row: pa_csv.InvalidRow) -> str:
+        def refuse(row: pa_csv.InvalidRow) -> Literal["skip", "error"]:
             wrong.append(row)
             return "skip"
 
@@ -109,7 +107,7 @@ class DelimitedReader:
             table = pa.table({name: pa.nulls(0, pa.string()) for name in wanted})
         else:
             table = pa_csv.read_csv(
-                pa.BufferReader(sound),
+                pa.BufferReader(sound),  # type: ignore[arg-type]  # the stubs know files alone
                 read_options=pa_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(sound) + 1),
                 parse_options=pa_csv.ParseOptions(
                     delimiter=self._header.delimiter,
@@ -196,5 +194,5 @@ def _without(block: bytes, bad: Sequence[BadLine]) -> bytes:
     return b"".join(block[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _whole(column: Any) -> pa.Array[Any]:
+def _whole(column: Any) -> Any:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

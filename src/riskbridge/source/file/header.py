@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,7 @@ def match_columns(names: Sequence[str], model: SourceModel) -> Columns:
     by_key: dict[str, str] = {}
     for field in model.fields:
         by_key.setdefault(key_of(field.name), field.name)
-    fields = []
-    for name in names:
-        fields.append(by_key.pop(key_of(name), None))
-    return Columns(tuple(names), tuple(fields))
+    return Columns(tuple(names), tuple(by_key.pop(key_of(name), None) for name in names))
 
 
 def find_header(
@@ -86,7 +84,7 @@ def find_header(
     candidates = tuple(DELIMITERS.values()) if delimiter == AUTO else (delimiter,)
     best: tuple[tuple[int, int, int], Header] | None = None
     for candidate in candidates:
-        for names, lines in _first_records(text, candidate, qualifier):
+        for names, lines in first_records(text, candidate, qualifier):
             columns = match_columns(names, model)
             there = set(columns.fields)
             met = sum(any(name in there for name in group) for group in needs)
@@ -98,6 +96,17 @@ def find_header(
         raise _no_header(file)
     require_columns(best[1].columns, needs or [[f.name for f in model.fields]], file, best[1].lines)
     return best[1]
+
+
+def find_width(text: str, *, delimiter: str, qualifier: str) -> tuple[str, int]:
+    """The delimiter that makes the widest records of a file without a header, and how wide most of them are."""
+    candidates = tuple(DELIMITERS.values()) if delimiter == AUTO else (delimiter,)
+    widths = []
+    for candidate in candidates:
+        counted = Counter(len(names) for names, _ in first_records(text, candidate, qualifier))
+        widths.append((counted.most_common(1)[0][0] if counted else 0, candidate))
+    width, chosen = max(widths, key=lambda found: found[0])
+    return chosen, width
 
 
 def require_columns(columns: Columns, needs: Sequence[Sequence[str]], file: str, line: int | None = None) -> None:
@@ -124,7 +133,7 @@ def require_columns(columns: Columns, needs: Sequence[Sequence[str]], file: str,
     )
 
 
-def _first_records(text: str, delimiter: str, qualifier: str) -> list[tuple[list[str], int]]:
+def first_records(text: str, delimiter: str, qualifier: str) -> list[tuple[list[str], int]]:
     """The first records and how many lines end with each."""
     head = io.StringIO(text[:_HEAD_CHARACTERS], newline="")
     reader = (
@@ -135,7 +144,7 @@ def _first_records(text: str, delimiter: str, qualifier: str) -> list[tuple[list
     found: list[tuple[list[str], int]] = []
     try:
         for record in reader:
-            if record:
+            if any(name.strip() for name in record):
                 found.append((record, reader.line_num))
             if len(found) >= MOST_LINES_BEFORE:
                 break

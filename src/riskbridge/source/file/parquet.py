@@ -70,7 +70,7 @@ class ParquetReader:
         return Chunk(columns, table.num_rows)
 
 
-def _as_text(column: Any) -> pa.Array[Any]:
+def _as_text(column: Any) -> Any:
     """The column as texts, or lists of texts; times in UTC as ISO 8601."""
     kind = column.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):

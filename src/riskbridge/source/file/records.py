@@ -64,7 +64,8 @@ class RecordSplitter:
         """
         if not self._qualifier or self._qualifier not in block:
             return Split(len(block) if is_last else block.rfind(b"\n") + 1)
-        position, bad = 0, []
+        position = 0
+        bad: list[BadLine] = []
         while True:
             position = self._whole(block, position)
             if position == len(block):

@@ -150,10 +150,10 @@ class FileSource:
         self,
         stream: str,
         *,
-        filter_text: str | None = None,
+        filter_text: str | None = None,  # noqa: ARG002 - files take no filter
         resume: PageCursor | None,
-        since: datetime | None = None,
-        spool: Spool | None = None,
+        since: datetime | None = None,  # noqa: ARG002 - files do not tell
+        spool: Spool | None = None,  # noqa: ARG002 - files need none
     ) -> Iterator[RawPage]:
         """Pages of a stream in order, from the cursor on; a page is a part of a file.
 
@@ -210,9 +210,7 @@ class FileSource:
                 )
                 number += 1
             contents.require_unchanged()
-            read.append(
-                FileRead(str(path), contents.size_bytes, contents.modified_at, contents.sha256, rows, refused)
-            )
+            read.append(FileRead(str(path), contents.size_bytes, contents.modified_at, contents.sha256, rows, refused))
         self._read[role.model.stream] = read
 
     def _look(self, path: Path, role: FileRole, rows: int) -> FileLook:

@@ -44,7 +44,7 @@ class FirstAddress:
 
     def apply(self, values: Sequence[Any]) -> Any:
         """The address."""
-        return ibis.coalesce(*(first_of(_usable(v)) if v.type().is_array() else _usable_one(v) for v in values))
+        return ibis.coalesce(*(first_of(_usable(_parts(v))) for v in values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,3 @@ def _usable(addresses: Any) -> Any:
 
 def _is_usable(address: Any) -> Any:
     return address.notnull() & address.re_search(_ADDRESS) & ~address.re_search(_USELESS_ADDRESS)
-
-
-def _usable_one(text: Any) -> Any:
-    address = lower(text)
-    return ibis.ifelse(_is_usable(address), address, ibis.null("string"))
