@@ -107,8 +107,7 @@ class Reconciliation:
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
-        rows = devices.records
-        self.devices = rows
+        rows = self.devices = devices.records
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
@@ -154,7 +153,8 @@ class Reconciliation:
         Args:
             stream: The map's rows for findings.
             staged_types: Columns of the staged files.
-            is_scoped, may_repeat: As `SightingsBuilder` has them; a device filter holds for findings too.
+            is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
+            may_repeat: As `SightingsBuilder` has it.
         """
         links = _known(self._links)
         if is_scoped:
