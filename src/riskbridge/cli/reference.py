@@ -17,9 +17,9 @@ _ABOUT_ERRORS = """Every failure carries a code, a message and a remedy; `--json
 A command ends with 2 after an `InputError`, 3 after a `ConfigError`, 4 after a `RetryableError`, 5 after a `FatalError`.
 `…` stands for what the message fills in.
 """
-_ABOUT_FORMATS = """What [connectors of files](../how-to/files.md) know of other products' exports. A column counts by its letters and digits, in
-any order and letter case: `Plugin ID`, `plugin_id` and `PluginId` are one. A format's columns need not all be there; others are
-told of and left out.
+_ABOUT_FORMATS = """What [connectors of files](../how-to/files.md) know of other products' exports. A column counts by its
+letters and digits, in any order and letter case: `Plugin ID`, `plugin_id` and `PluginId` are one. A format's columns need not all
+be there; others are told of and left out.
 """
 _HEAD = "<!-- Written by `make docs`; change the model instead. -->\n"
 
