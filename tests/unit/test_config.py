@@ -171,6 +171,7 @@ def test_every_setting_is_described() -> None:
         "staging_runs_kept",
         "largest_drop_percent",
         "largest_upload_mib",
+        "largest_merge",
         "log_level",
         "log_json",
     ]
@@ -181,6 +182,7 @@ def test_every_setting_is_described() -> None:
         "3",
         "50",
         "2048",
+        "50",
         "warning",
         "false",
     ]
