@@ -129,6 +129,7 @@ PAGES = {
     "maps": "/maps",
     "map": "/maps/defender",
     "models": "/models",
+    "identification": "/identification",
     "scoring": "/scoring",
     "feeds": "/scoring/feeds",
     "settings": "/settings",
