@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from riskbridge import __version__
 from riskbridge.api import (
+    audit,
     connectors,
     drafts,
     feeds,
@@ -18,6 +19,7 @@ from riskbridge.api import (
     models,
     overview,
     profiles,
+    qql,
     scoring,
     tokens,
 )
@@ -28,6 +30,7 @@ from riskbridge.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
+    qql.router,
     overview.router,
     connectors.router,
     profiles.router,
@@ -38,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     scoring.router,
     feeds.router,
     tokens.router,
+    audit.router,
 )
 """One a noun, in the order in which the description has them."""
 
