@@ -7,6 +7,7 @@ import pytest
 
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
+import riskbridge.cli.file
 import riskbridge.cli.held
 import riskbridge.cli.identity
 import riskbridge.cli.map

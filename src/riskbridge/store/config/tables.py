@@ -57,6 +57,19 @@ class ConnectorRow(Base):
     managed_identity: Mapped[str | None] = mapped_column(String(80))
     calls_per_minute: Mapped[int | None]
     secret_expires_on: Mapped[str | None] = mapped_column(String(10))
+    file: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class DataModelRow(Base):
+    """A source data model that a person made; `name_key` is the name without regard to letter case."""
+
+    __tablename__ = "data_model"
+
+    name_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    saved_by: Mapped[str] = mapped_column(String(200))
 
 
 class ProfileRow(Base):
