@@ -108,8 +108,7 @@ class Reconciliation:
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
-        rows = devices.records
-        self.devices = rows
+        rows = self.devices = devices.records
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
@@ -160,7 +159,7 @@ class Reconciliation:
         self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
 
     def begin_sightings(
-        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
+        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False, may_repeat: bool = False
     ) -> SightingsBuilder:
         """What turns staged findings into sightings, now that devices have their assets.
 
@@ -168,11 +167,14 @@ class Reconciliation:
             stream: The map's rows for findings.
             staged_types: Columns of the staged files.
             is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
+            may_repeat: As `SightingsBuilder` has it.
         """
         links = _known(self._links)
         if is_scoped:
             links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
-        return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
+        return SightingsBuilder(
+            self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped, may_repeat=may_repeat
+        )
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
         """Changes to what is stored as the sightings of a whole reading."""
