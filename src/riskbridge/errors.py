@@ -16,7 +16,12 @@ bodies, log events and the documentation page all come from the classes here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
+
+Context: TypeAlias = str | float | Sequence[Mapping[str, object]] | None
+"""What tools may read of a failure: an id, a number, or a row for each of several faults."""
 
 
 class RiskbridgeError(Exception):
@@ -26,13 +31,14 @@ class RiskbridgeError(Exception):
         message: What happened, to which object, and what was tried. One or two sentences, no secret.
         code: Stable identifier such as `defender.wrong-secret`.
         remedy: What to do next, in the imperative.
-        context: Ids and small values that tools may read.
+        context: Ids and small values that tools may read; `faults` for rows of several mistakes, each with its own
+            `message` and `remedy`.
     """
 
     exit_code = 1
     kind = "error"
 
-    def __init__(self, message: str, *, code: str, remedy: str, **context: str | float | None) -> None:
+    def __init__(self, message: str, *, code: str, remedy: str, **context: Context) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
@@ -67,7 +73,7 @@ class RetryableError(RiskbridgeError):
         code: str,
         remedy: str,
         retry_at: datetime | None = None,
-        **context: str | float | None,
+        **context: Context,
     ) -> None:
         super().__init__(message, code=code, remedy=remedy, **context)
         self.retry_at = retry_at

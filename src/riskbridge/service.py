@@ -18,6 +18,7 @@ from riskbridge.model.connector import ConnectorState, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import Phase
 from riskbridge.security.accounts import Accounts
+from riskbridge.store.config.store import ConfigStore
 
 READERS = 4
 """Database connections for readers; more requests than that wait for one another."""
@@ -153,6 +154,7 @@ class Service:
         self._wanted: queue.Queue[RunProgress | None] = queue.Queue()
         self._lock = threading.Lock()
         self._publishing = threading.Lock()
+        self._editing = threading.RLock()
         self._progress: dict[str, RunProgress] = {}
         self._worker = threading.Thread(target=self._work, name="runs", daemon=True)
         self._worker.start()
@@ -201,6 +203,15 @@ class Service:
                 fork.close()
         finally:
             self._publishing.release()
+
+    @contextmanager
+    def editing(self, actor: str) -> Iterator[ConfigStore]:
+        """The config store for a person's edit of what is set up, one edit after the other.
+
+        What is compared with `If-Match` and what is then saved are of one state, since no other edit comes between.
+        """
+        with self._editing:
+            yield self.app.store.acting_as(actor)
 
     def start_run(self, name: str) -> RunProgress:
         """Begin a run of a connector, or wait for one that is under way.

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from riskbridge.api.etag import StaleEditError
 from riskbridge.errors import ConfigError, FatalError, InputError, RetryableError, RiskbridgeError
 
 MEDIA_TYPE = "application/problem+json"
 _CONFLICTS = ("connector.exists", "profile.exists", "account.exists", "run.under-way", "run.not-under-way")
+_BY_CODE = {
+    "account.wrong-login": HTTPStatus.UNAUTHORIZED,
+    "account.no-login": HTTPStatus.UNAUTHORIZED,
+    "account.bad-csrf": HTTPStatus.FORBIDDEN,
+    "account.wait": HTTPStatus.TOO_MANY_REQUESTS,
+    "edit.no-tag": HTTPStatus.PRECONDITION_REQUIRED,
+    "edit.stale": HTTPStatus.PRECONDITION_FAILED,
+}
 _STATUS: dict[type[RiskbridgeError], HTTPStatus] = {
     InputError: HTTPStatus.BAD_REQUEST,
     ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -28,12 +39,8 @@ def status_of(error: RiskbridgeError) -> HTTPStatus:
             return HTTPStatus.NOT_FOUND
         if error.code in _CONFLICTS:
             return HTTPStatus.CONFLICT
-        if error.code in ("account.wrong-login", "account.no-login"):
-            return HTTPStatus.UNAUTHORIZED
-        if error.code == "account.bad-csrf":
-            return HTTPStatus.FORBIDDEN
-        if error.code == "account.wait":
-            return HTTPStatus.TOO_MANY_REQUESTS
+        if error.code in _BY_CODE:
+            return _BY_CODE[error.code]
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
@@ -42,8 +49,10 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RiskbridgeError)
     def _known(_: Request, error: RiskbridgeError) -> JSONResponse:
-        status = status_of(error)
-        return _problem(status, error.code, error.message, error.remedy, dict(error.context))
+        problem = _problem(status_of(error), error.code, error.message, error.remedy, error.context | _extras(error))
+        if isinstance(error, StaleEditError):
+            problem.headers["etag"] = error.tag
+        return problem
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -65,9 +74,12 @@ def add_problems(app: FastAPI) -> None:
         )
 
 
-def _problem(
-    status: HTTPStatus, code: str, message: str, remedy: str, context: dict[str, str | float | None]
-) -> JSONResponse:
+def _extras(error: RiskbridgeError) -> dict[str, object]:
+    """What a failure brings along besides its context: after a stale edit, the resource as it is now."""
+    return {"current": error.current} if isinstance(error, StaleEditError) else {}
+
+
+def _problem(status: HTTPStatus, code: str, message: str, remedy: str, context: Mapping[str, object]) -> JSONResponse:
     body = {
         **context,
         "type": f"https://riskbridge.invalid/errors#{code}",
@@ -77,4 +89,4 @@ def _problem(
         "code": code,
         "remedy": remedy,
     }
-    return JSONResponse(body, status.value, media_type=MEDIA_TYPE)
+    return JSONResponse(jsonable_encoder(body), status.value, media_type=MEDIA_TYPE)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.model.connector import Strategy
 
+T = TypeVar("T")
 _Text = Annotated[str, Field(max_length=2_000)]
+
+
+class Rows(BaseModel, Generic[T]):
+    """A whole list that is short by nature, and how many rows it has."""
+
+    count: int
+    rows: list[T]
+
+    @classmethod
+    def of(cls, rows: Sequence[T]) -> Self:
+        """The rows, counted."""
+        return cls(count=len(rows), rows=list(rows))
 
 
 class RowPage(BaseModel):

@@ -6,17 +6,45 @@ Source: the `machine`, `PublicAssetVulnerabilityDto` and `vulnerability` resourc
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, get_args
 
-Kind = Literal["string", "integer", "number", "boolean", "datetime", "strings", "objects", "object"]
+from riskbridge.errors import InputError
+
+Kind = Literal[
+    "string",
+    "integer",
+    "number",
+    "boolean",
+    "date",
+    "datetime",
+    "ip",
+    "mac",
+    "version",
+    "strings",
+    "objects",
+    "object",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MODEL_NAME = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a data model may be called."""
+LONGEST_NAME = 200
+"""Characters of a field's name. It may hold any that can be printed: headers of files do."""
+MOST_FIELDS = 1000
+"""Fields that a data model may have, members of objects included."""
 
 IBIS_TYPE: dict[Kind, str] = {
     "string": "string",
     "integer": "int64",
     "number": "float64",
     "boolean": "boolean",
+    "date": "string",
     "datetime": "string",
+    "ip": "string",
+    "mac": "string",
+    "version": "string",
     "strings": "array<string>",
 }
 
@@ -26,7 +54,8 @@ class Field:
     """One field of a source record.
 
     `required` means that a record without it cannot be used and becomes a reject. `children` are the members of an
-    object or of each element of `objects`. A `datetime` stays text in staging; the transform map parses it.
+    object or of each element of `objects`. Dates, times, addresses and versions stay text in staging; the transform
+    map parses them.
     """
 
     name: str
@@ -47,12 +76,31 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class SourceModel:
-    """The data model of one stream: its name, the vendor's endpoint and its fields in payload order."""
+    """The data model of one stream: its name, the vendor's endpoint and its fields in payload order.
+
+    Built-in ones are below and cannot be changed; people make others at run time (`parse_model`), which travel as plain
+    data (`as_dict`).
+    """
 
     name: str
     stream: str
     description: str
     fields: tuple[Field, ...]
+    is_read_only: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """The model as plain data that JSON can hold; `parse_model` reads it."""
+        return {
+            "name": self.name,
+            "stream": self.stream,
+            "description": self.description,
+            "fields": [_field_as_dict(f) for f in self.fields],
+        }
+
+    @property
+    def paths(self) -> dict[str, Field]:
+        """Every single value by its dotted path, such as `ipAddresses[].ipAddress`, in payload order."""
+        return {p: m for f in self.fields for p, m in zip(_paths(f), f.children or (f,), strict=True)}
 
     @property
     def staged_types(self) -> dict[str, str]:
@@ -63,6 +111,86 @@ class SourceModel:
         """
         return {f.name: f.ibis_type for f in self.fields} | {"extra": "string", "page": "int64", "row": "int64"}
 
+
+def parse_model(values: Mapping[str, Any]) -> SourceModel:
+    """A data model that a person made, from plain data; never read-only.
+
+    Args:
+        values: `name`, `stream` (else the name), `description`, and `fields` with `name`, `kind`, `description`, `example`,
+            `required`, and `children` for an object or objects.
+
+    Raises:
+        InputError: `model.invalid`, with everything that is wrong.
+    """
+    name = str(values.get("name", ""))
+    problems: list[str] = []
+    if not MODEL_NAME.fullmatch(name):
+        problems.append(f"'{name}' is no name: a letter or digit, then letters, digits, '.', '-' and '_' make one")
+    fields = _parse_fields(values.get("fields"), "", problems)
+    stream = str(values.get("stream") or name)
+    if not MODEL_NAME.fullmatch(stream):
+        problems.append(f"'{stream}' is no name of a stream")
+    paths = [path for f in fields for path in _paths(f)]
+    problems += [f"the field '{path}' comes twice" for path in sorted({p for p in paths if paths.count(p) > 1})]
+    number = sum(1 + len(f.children) for f in fields)
+    if not number:
+        problems.append("it has no field")
+    if number > MOST_FIELDS:
+        problems.append(f"it has {number:,} fields, and {MOST_FIELDS:,} are the most")
+    if problems:
+        raise InputError(
+            f"The data model '{name}' cannot be used: {'; '.join(problems)}.",
+            code="model.invalid",
+            remedy="Mend what is named and save again.",
+        )
+    return SourceModel(name, stream, str(values.get("description") or ""), fields, is_read_only=False)
+
+
+def _parse_fields(given: Any, within: str, problems: list[str]) -> tuple[Field, ...]:
+    if not isinstance(given, Iterable) or isinstance(given, str | Mapping):
+        problems.append(f"the fields of '{within}' are no list" if within else "its fields are no list")
+        return ()
+    fields = [_parse_field(part, within, problems) for part in given]
+    return tuple(f for f in fields if f is not None)
+
+
+def _paths(field: Field) -> list[str]:
+    mark = "[]" if field.kind == "objects" else ""
+    return [f"{field.name}{mark}.{child.name}" for child in field.children] or [field.name]
+
+
+def _parse_field(part: Any, within: str, problems: list[str]) -> Field | None:
+    if not isinstance(part, Mapping) or not str(part.get("name", "")).strip():
+        problems.append("a field has no name")
+        return None
+    name, kind = str(part["name"]), part.get("kind", "string")
+    if name in STAGED or len(name) > LONGEST_NAME or not name.isprintable():
+        problems.append(f"'{within}{name[:80]}' cannot name a field")
+    if kind not in KINDS or (within and kind in ("object", "objects")):
+        known = [k for k in KINDS if not within or k not in ("object", "objects")]
+        problems.append(f"'{within}{name}' is of no kind '{kind}'; there are {', '.join(known)}")
+        return None
+    is_object = kind in ("object", "objects")
+    children = _parse_fields(part.get("children", ()), f"{name}.", problems) if is_object else ()
+    if is_object and not children:
+        problems.append(f"'{name}' is an object and has no members")
+    description, example = (str(part.get(n) or "") for n in ("description", "example"))
+    return Field(name, kind, description, example, part.get("required") is True, children)
+
+
+def _field_as_dict(field: Field) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "name": field.name,
+        "kind": field.kind,
+        "description": field.description,
+        "example": field.example,
+        "required": field.required,
+    }
+    return values | ({"children": [_field_as_dict(c) for c in field.children]} if field.children else {})
+
+
+STAGED = ("extra", "page", "row")
+"""Columns that staging adds to every model's own."""
 
 MACHINES = SourceModel(
     "defender.machines",

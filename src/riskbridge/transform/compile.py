@@ -14,7 +14,7 @@ from riskbridge.model.source_model import SourceModel
 from riskbridge.model.target import REJECT
 from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
 from riskbridge.transform.functions import Direct, Template
-from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, source_types
+from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, column_of, source_types
 from riskbridge.transform.validate import accepted_type
 
 _TRUE = ibis.literal(value=True)
@@ -97,7 +97,7 @@ def apply_by_kind(
     types = source_types(stream.source)
     shared = [row for row in stream.rows if not row.is_identifier]
     read = [path for group in (*(r.sources for r in shared), *(r.any_of for r in stream.requires)) for path in group]
-    names = sorted({path.partition(".")[0].removesuffix("[]") for path in read}) or ["page"]
+    names = sorted({column_of(path, raw.columns) for path in read}) or ["page"]
     given = materialise(raw.select(*names).distinct())
     found = {row.column: _map_row(row, given, types) for row in shared}
     columns = _target_columns(stream, found, without=(*PROVENANCE, *stream.own_columns))
@@ -143,6 +143,8 @@ def _value(raw: ir.Table, path: str, data_type: DataType) -> Any:
 
 
 def _read(raw: ir.Table, path: str) -> Any:
+    if path in raw.columns:
+        return raw[path]
     name, _, member = path.partition(".")
     if name.endswith("[]"):
         return raw[name.removesuffix("[]")].map(lambda entry: entry[member])
@@ -221,7 +223,7 @@ def _json_value(value: Any) -> ir.StringValue:
 def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
     groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), stream.passes_over)
     paths = [path for group in groups for path in group]
-    needed = {path.partition(".")[0].removesuffix("[]") for path in paths}
+    needed = {column_of(path, stream.source.staged_types) for path in paths}
     missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))
     if missing:
         raise ConfigError(

@@ -31,7 +31,11 @@ IBIS_TYPE: dict[DataType, str] = {
 
 TYPE_OF_KIND: dict[Kind, DataType] = {
     "string": "string",
+    "date": "string",
     "datetime": "string",
+    "ip": "string",
+    "mac": "string",
+    "version": "string",
     "integer": "integer",
     "number": "number",
     "boolean": "boolean",

@@ -125,6 +125,11 @@ def source_types(model: SourceModel) -> dict[str, DataType]:
     return dict(pair for field in model.fields for pair in _paths(field))
 
 
+def column_of(path: str, columns: Iterable[str]) -> str:
+    """The staged column that holds a path; a column's own name may have dots, as headers of files do."""
+    return path if path in columns else path.partition(".")[0].removesuffix("[]")
+
+
 def snake_case(name: str) -> str:
     """`externalAssetId` as `external_asset_id`."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
@@ -156,7 +161,7 @@ _TYPE_OF_COLUMN: dict[str, DataType] = {
 
 def _paths(field: Field) -> Iterable[tuple[str, DataType]]:
     if field.kind == "objects":
-        return ((f"{field.name}[].{c.name}", "list") for c in field.children if c.kind in ("string", "datetime"))
+        return ((f"{field.name}[].{c.name}", "list") for c in field.children if TYPE_OF_KIND.get(c.kind) == "string")
     if field.kind == "object":
         return ((f"{field.name}.{c.name}", TYPE_OF_KIND[c.kind]) for c in field.children if c.kind in TYPE_OF_KIND)
     return [(field.name, TYPE_OF_KIND[field.kind])]

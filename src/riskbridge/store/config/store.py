@@ -272,6 +272,23 @@ class ConfigStore:
             rows = session.scalars(select(AuditRow).order_by(AuditRow.audit_id.desc()).limit(limit))
             return [_value(row, AuditEntry) for row in rows]
 
+    def find_change(self, noun: str, name: str) -> AuditEntry | None:
+        """The newest change of an object; None when the audit log knows of none.
+
+        Args:
+            noun: What its actions begin with, such as `connector`.
+            name: The object's name, as the audit log has it.
+        """
+        query = (
+            select(AuditRow)
+            .where(AuditRow.object == name, AuditRow.action.startswith(f"{noun}."))
+            .order_by(AuditRow.audit_id.desc())
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            row = session.scalars(query).first()
+            return None if row is None else _value(row, AuditEntry)
+
     def _save(
         self,
         session: Session,
