@@ -16,7 +16,8 @@ from riskbridge.api.shapes import ConnectorShape, FilterShape
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, new_connector, new_profile
 from riskbridge.model.run import RunRecord
-from riskbridge.service import RunProgress, Service
+from riskbridge.schedule.progress import RunProgress
+from riskbridge.service import Service
 
 router = APIRouter(tags=["connectors"])
 NEWS_EVERY_S = 0.4

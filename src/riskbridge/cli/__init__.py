@@ -10,7 +10,7 @@ from riskbridge.errors import RiskbridgeError
 
 def main() -> None:
     """Run the command line; a failure is said in words, with its remedy, and as JSON when `--json` was asked for."""
-    from riskbridge.cli import decide, feeds, held, preview, record, rule, score, serve  # noqa: F401, PLC0415 - add their commands
+    from riskbridge.cli import decide, feeds, held, preview, record, rule, schedule, score, serve  # noqa: F401, PLC0415 - add their commands
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 
     try:

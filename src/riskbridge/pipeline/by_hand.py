@@ -26,7 +26,13 @@ BY_HAND = "by-hand"
 
 
 def begin(engine: DuckDBEngine, warehouse: Warehouse, settings: ScoreSettings, at: datetime) -> Reconciliation:
-    """The computation of a change by hand."""
+    """The computation of a change by hand.
+
+    Raises:
+        InputError: `run.under-way`: a run is being computed, and would not know of it.
+    """
+    with engine.turn.taken():
+        pass  # whoever has the turn now would publish first, and this would be in vain
     work = Reconciliation(engine, warehouse, "", {}, Sighting(warehouse.last_run() + 1, at, None), settings)
     work.begin_by_hand()
     return work

@@ -21,7 +21,9 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _ALMOST_NEVER = datetime(9990, 1, 1, tzinfo=UTC)
 _AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_NAMES = dict(zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True))
+_NAMES = dict(
+    zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
+)
 
 
 def check_timing(timing: Timing, now: datetime) -> Timing:
@@ -121,21 +123,6 @@ def timing_as_dict(timing: Timing) -> dict[str, Any]:
         "cron": timing.cron,
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-def timing_of_dict(values: dict[str, Any]) -> Timing:
-    """The timing that `timing_as_dict` wrote."""
-    ends = values.get("ends_at")
-    return Timing(
-        kind=TimingKind(values["kind"]),
-        zone=values["zone"],
-        starts_at=datetime.fromisoformat(values["starts_at"]),
-        ends_at=datetime.fromisoformat(ends) if ends else None,
-        every=values.get("every", 1),
-        at=values.get("at"),
-        weekdays=tuple(values.get("weekdays", ())),
-        cron=values.get("cron"),
-    )
 
 
 def _unbounded(timing: Timing, zone: ZoneInfo, begins: datetime) -> Iterator[datetime]:

@@ -26,7 +26,9 @@ def find_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     by_key = {n.casefold(): n for n in sorted(known)} | {n.rpartition("/")[2].casefold(): n for n in sorted(known)}
     near = difflib.get_close_matches(name.strip().casefold(), by_key, n=3, cutoff=0.7)
-    hint = f"Did you mean: {', '.join(dict.fromkeys(by_key[n] for n in near))}?" if near else "Such as Europe/Amsterdam."
+    hint = (
+        f"Did you mean: {', '.join(dict.fromkeys(by_key[n] for n in near))}?" if near else "Such as Europe/Amsterdam."
+    )
     raise InputError(
         f"'{name[:80]}' is no time zone.", code="schedule.unknown-zone", remedy=f"Give an IANA name. {hint}"
     )

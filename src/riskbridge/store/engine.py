@@ -20,6 +20,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.store.turn import PublishingTurn
 
 MOST_STATEMENTS = 500
 """Statements of lists that are remembered."""
@@ -56,6 +57,7 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET checkpoint_threshold = '256MiB'")
         self.connection.execute("SET enable_progress_bar = false")
+        self.turn = PublishingTurn()
         self.backend: Any = ibis.duckdb.from_connection(self.connection)
 
     def fork(self) -> DuckDBEngine:
@@ -63,6 +65,7 @@ class DuckDBEngine:
         other = object.__new__(DuckDBEngine)
         other.path, other._numbers = self.path, count()
         other._tables, other._statements = {}, OrderedDict()
+        other.turn = self.turn
         other.connection = self.connection.cursor()
         other.connection.execute("SET TimeZone = 'UTC'")
         other.backend = ibis.duckdb.from_connection(other.connection)
