@@ -15,7 +15,15 @@ from riskbridge.api.etag import StaleEditError
 from riskbridge.errors import ConfigError, FatalError, InputError, RetryableError, RiskbridgeError
 
 MEDIA_TYPE = "application/problem+json"
-_CONFLICTS = ("connector.exists", "profile.exists", "account.exists", "run.under-way", "run.not-under-way")
+_CONFLICTS = (
+    "connector.exists",
+    "profile.exists",
+    "account.exists",
+    "run.under-way",
+    "run.not-under-way",
+    "run.paused",
+    "run.not-paused",
+)
 _BY_CODE = {
     "account.wrong-login": HTTPStatus.UNAUTHORIZED,
     "account.no-login": HTTPStatus.UNAUTHORIZED,
