@@ -94,6 +94,12 @@ class App:
         vars(other).update(_engine=engine, _is_fork=True)
         return other
 
+    def acting_as(self, actor: str) -> App:
+        """The same home for edits of what is set up, which the audit log has under that name; nothing to close."""
+        other = copy.copy(self)
+        vars(other).update(store=self.store.acting_as(actor), _is_fork=True)
+        return other
+
     def close(self) -> None:
         """Give the home back."""
         if self._engine is not None:
@@ -140,13 +146,18 @@ class App:
         return saved
 
     def change_connector(
-        self, connector: Connector, profile: Profile, *, client_secret: str | None = None
+        self, connector: Connector, profile: Profile | None = None, *, client_secret: str | None = None
     ) -> Connector:
-        """Save other values for a connector and its profile; a secret of None keeps the saved one, "" forgets it."""
+        """Save other values for a connector, and its profile; a secret of None keeps the saved one, "" forgets it.
+
+        Raises:
+            InputError: `connector.exists`: another connector has the name.
+        """
         if client_secret is not None:
             connector = replace(connector, client_secret=self._sealed(client_secret))
         self.store.save_connector(connector)
-        self.store.save_profile(profile)
+        if profile is not None:
+            self.store.save_profile(profile)
         return connector
 
     def _sealed(self, client_secret: str) -> str:
@@ -438,16 +449,7 @@ class App:
 
     def count_rows(self) -> dict[str, int]:
         """How much is stored: assets, findings, detections, events, rejects of the newest run."""
-        counted = {}
-        for name in ("asset", "finding", "detection"):
-            found = self.engine.execute(f"SELECT count(*) FROM {name} WHERE valid_to_run IS NULL").fetchone()  # noqa: S608
-            counted[f"{name}s"] = int(found[0]) if found else 0
-        found = self.engine.execute("SELECT count(*) FROM event").fetchone()
-        counted["events"] = int(found[0]) if found else 0
-        newest = self.warehouse.last_read()
-        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()  # noqa: S608
-        counted["rejects"] = int(found[0]) if found else 0
-        return counted
+        return self.warehouse.count_rows()
 
     def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
         """Rows the newest published run could not use, with their reasons."""

@@ -99,10 +99,12 @@ class Service:
         """Begin a run of a connector, or let it wait for another connector's.
 
         Raises:
-            InputError: `connector.unknown`, `profile.unknown`; `run.under-way`: the connector has a run already.
+            InputError: `connector.unknown`, `profile.unknown`, `profile.inactive`; `run.under-way`, `run.paused`: the connector
+                has a run already.
         """
         connector = self.app.store.get_connector(name)
         profile = self.app.store.get_profile(connector.connector_id, profile_name)
+        profile.require_active()
         with self._starting:
             self._require_idle(connector)
             run = new_run(connector, profile, self.app.now(), is_drop_accepted=is_drop_accepted)

@@ -8,7 +8,10 @@ import pytest
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
 import riskbridge.cli.held
+import riskbridge.cli.map
+import riskbridge.cli.model
 import riskbridge.cli.preview
+import riskbridge.cli.profile
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score

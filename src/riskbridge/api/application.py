@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, runs, schedules, tokens
+from riskbridge.api import connectors, judgements, lists, maps, models, profiles, runs, schedules, tokens
 from riskbridge.api.access import Asked
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
@@ -18,7 +18,17 @@ def make_api(service: Service) -> FastAPI:
     api = FastAPI(title="riskbridge", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     api.state.service = service
     add_problems(api)
-    for router in (lists.router, connectors.router, runs.router, schedules.router, judgements.router, tokens.router):
+    for router in (
+        lists.router,
+        connectors.router,
+        profiles.router,
+        runs.router,
+        schedules.router,
+        judgements.router,
+        maps.router,
+        models.router,
+        tokens.router,
+    ):
         api.include_router(router)
 
     @api.get("/openapi.json", tags=["about"])

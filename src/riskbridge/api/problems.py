@@ -19,6 +19,8 @@ _CONFLICTS = (
     "connector.exists",
     "profile.exists",
     "account.exists",
+    "map.exists",
+    "map.in-use",
     "run.under-way",
     "run.not-under-way",
     "run.paused",

@@ -10,7 +10,20 @@ from riskbridge.errors import RiskbridgeError
 
 def main() -> None:
     """Run the command line; a failure is said in words, with its remedy, and as JSON when `--json` was asked for."""
-    from riskbridge.cli import decide, feeds, held, preview, record, rule, schedule, score, serve  # noqa: F401, PLC0415 - add their commands
+    from riskbridge.cli import (  # noqa: PLC0415 - add their commands
+        decide,  # noqa: F401
+        feeds,  # noqa: F401
+        held,  # noqa: F401
+        map,  # noqa: A004, F401
+        model,  # noqa: F401
+        preview,  # noqa: F401
+        profile,  # noqa: F401
+        record,  # noqa: F401
+        rule,  # noqa: F401
+        schedule,  # noqa: F401
+        score,  # noqa: F401
+        serve,  # noqa: F401
+    )
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 
     try:
@@ -20,6 +33,10 @@ def main() -> None:
             sys.stdout.write(json.dumps({"error": error.as_dict()}) + "\n")
         else:
             sys.stderr.write(f"Error: {error.message}\n{error.remedy}\n")
+            faults = error.context.get("faults")
+            for fault in faults if isinstance(faults, list) and len(faults) > 1 else ():
+                place = f"row {fault['row']}: " if fault.get("row") else ""
+                sys.stderr.write(f"  {place}{fault['message']} → {fault['remedy']}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. A run that was under way goes on where it was with the next `riskbridge run`.\n")

@@ -14,6 +14,7 @@ def connector_count(
     name: str,
     device_filter: Annotated[str | None, typer.Option(help="OData filter to try; left out: the profile's")] = None,
     finding_filter: Annotated[str | None, typer.Option(help="OData filter to try; left out: the profile's")] = None,
+    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
     home: Home = None,
     *,
     as_json: Json = False,
@@ -23,8 +24,8 @@ def connector_count(
     from riskbridge.preview import chosen_profile, count_matches  # noqa: PLC0415
 
     with open_app(home) as opened:
-        connector, profile = chosen_profile(opened, name, device_filter, finding_filter)
-        found = count_matches(opened, connector, profile)
+        connector, chosen = chosen_profile(opened, name, device_filter, finding_filter, profile_name=profile)
+        found = count_matches(opened, connector, chosen)
     devices, findings = (
         f"{'' if found[f'is_{noun}_whole'] else 'more than '}{found[noun]:,}" for noun in ("devices", "findings")
     )
@@ -34,7 +35,11 @@ def connector_count(
 
 @app.command()
 def forecast(
-    name: Annotated[str, typer.Argument(help="Connector")], home: Home = None, *, as_json: Json = False
+    name: Annotated[str, typer.Argument(help="Connector")],
+    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    home: Home = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Foretell the calls and the least time of the next run, from the last one and the API's limits."""
     from dataclasses import asdict  # noqa: PLC0415
@@ -43,7 +48,10 @@ def forecast(
     from riskbridge.preview import chosen_profile, forecast_run  # noqa: PLC0415
 
     with open_app(home) as opened:
-        rows = [asdict(line) for line in forecast_run(opened, *chosen_profile(opened, name, None, None))]
+        rows = [
+            asdict(line)
+            for line in forecast_run(opened, *chosen_profile(opened, name, None, None, profile_name=profile))
+        ]
     if as_json:
         say_json({"count": len(rows), "rows": rows, "least_s": max((r["least_s"] for r in rows), default=0.0)})
     else:

@@ -106,18 +106,71 @@ class Profile:
     strategy: str = Strategy.PAGED.value
     has_software: bool = False
 
+    def require_active(self) -> None:
+        """Raise where it is not to be run.
+
+        Raises:
+            InputError: `profile.inactive`.
+        """
+        if not self.is_active:
+            raise InputError(
+                f"The profile '{self.name}' is inactive.",
+                code="profile.inactive",
+                remedy="Choose another with --profile, or activate it: riskbridge profile change CONNECTOR PROFILE --active",
+            )
+
+
+LONGEST_NAME = 200
+
 
 def new_connector(name: str, **values: Any) -> Connector:
-    """A connector with a fresh id; the name must not be blank.
+    """A connector with a fresh id.
 
     Raises:
         InputError: `connector.bad-name`.
     """
-    if not name.strip():
-        raise InputError("A connector needs a name.", code="connector.bad-name", remedy="Give one with --name.")
-    return Connector(connector_id=uuid.uuid4().hex, name=name.strip(), **values)
+    return Connector(connector_id=uuid.uuid4().hex, name=connector_name(name), **values)
 
 
-def new_profile(connector: Connector, **values: Any) -> Profile:
-    """A profile of that connector with a fresh id, named `default`."""
-    return Profile(profile_id=uuid.uuid4().hex, connector_id=connector.connector_id, name="default", **values)
+def new_profile(connector: Connector, name: str = "default", **values: Any) -> Profile:
+    """A profile of that connector with a fresh id.
+
+    Raises:
+        InputError: `profile.bad-name`.
+    """
+    return Profile(uuid.uuid4().hex, connector.connector_id, profile_name(name), **values)
+
+
+def connector_name(name: str) -> str:
+    """A connector's name without blanks around it.
+
+    Raises:
+        InputError: `connector.bad-name`: it is blank, too long, or holds signs that cannot be shown.
+    """
+    if not is_name(name):
+        raise InputError(
+            "A connector needs a name that can be shown.",
+            code="connector.bad-name",
+            remedy=f"Give one of 1 to {LONGEST_NAME} printable characters, with --name.",
+        )
+    return name.strip()
+
+
+def profile_name(name: str) -> str:
+    """A profile's name without blanks around it.
+
+    Raises:
+        InputError: `profile.bad-name`: it is blank, too long, or holds signs that cannot be shown.
+    """
+    if not is_name(name):
+        raise InputError(
+            "A profile needs a name that can be shown.",
+            code="profile.bad-name",
+            remedy=f"Give one of 1 to {LONGEST_NAME} printable characters.",
+        )
+    return name.strip()
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name something: 1 to `LONGEST_NAME` printable characters besides blanks around them."""
+    return 1 <= len(text.strip()) <= LONGEST_NAME and text.strip().isprintable()

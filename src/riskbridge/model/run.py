@@ -29,11 +29,12 @@ class RunRecord:
         warnings: Sentences.
         error: The failure as plain data; None without one.
         is_resumed: It was killed and taken up again.
-        trigger: What began it: `manual` or `schedule`.
+        trigger: What began it: `manual`, `remap` or `schedule`.
         due_at: The occurrence of its schedule that it is for, aware UTC; None without a schedule.
         is_drop_accepted: A person has said that a large drop is real.
         phase: The phase it had reached when the record was last saved; None before the first.
         streams: How each stream was read and what speaks for its being complete, as plain data.
+        map_version: `name/version` of the transform map it works with; empty where none was chosen yet.
     """
 
     run_id: str
@@ -57,3 +58,4 @@ class RunRecord:
     streams: tuple[dict[str, object], ...] = ()
     due_at: datetime | None = None
     is_drop_accepted: bool = False
+    map_version: str = ""

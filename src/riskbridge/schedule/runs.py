@@ -85,6 +85,7 @@ def take_up_run(
         profile = find_profile(store, connector, record.profile_id)
     else:
         profile = store.get_profile(connector.connector_id, profile_name)
+        profile.require_active()
         record = find_left(store, connector, profile, now) or new_run(connector, profile, now)
     record = replace(record, is_drop_accepted=record.is_drop_accepted or is_drop_accepted)
     return begin_run(store, record, profile, now), profile

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -24,6 +25,8 @@ from riskbridge.store.turn import PublishingTurn
 
 MOST_STATEMENTS = 500
 """Statements of lists that are remembered."""
+_COMPILING = Lock()
+"""How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
 
 
 class DuckDBEngine:
@@ -89,13 +92,15 @@ class DuckDBEngine:
         columns = ", ".join(
             f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
         )
-        self.execute(f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression)})')
+        self.execute(
+            f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression, is_order_kept=False)})'
+        )
         found: ir.Table = self.backend.table(name)
         return found
 
     def append(self, name: str, expression: ir.Table) -> int:
         """Insert an expression's rows into a table, by column name; gives their number."""
-        inserted = self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression)}').fetchone()
+        inserted = self.execute(f'INSERT INTO "{name}" BY NAME {self.sql(expression, is_order_kept=False)}').fetchone()
         return int(inserted[0]) if inserted else 0
 
     def drop(self, *tables: ir.Table) -> None:
@@ -157,9 +162,17 @@ class DuckDBEngine:
         """The value of a scalar expression."""
         return _plain(self.rows(expression.as_table()).column(0))[0]
 
-    def sql(self, expression: ir.Table) -> str:
-        """The engine's SQL for an expression."""
-        return str(ibis.to_sql(expression, dialect="duckdb"))
+    def sql(self, expression: ir.Table, *, is_order_kept: bool = True) -> str:
+        """The engine's SQL for an expression.
+
+        Args:
+            expression: What to put into words.
+            is_order_kept: Rows come in the expression's order. Where nobody asks for it, selects stay inside one another,
+                which is half the work for Ibis and none for DuckDB.
+        """
+        with _COMPILING:
+            ibis.options.sql.fuse_selects = is_order_kept
+            return str(self.backend.compile(expression))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so.

@@ -56,8 +56,9 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     """Map staged rows of the stream's source model.
 
     A row is a reject when an identifier comes out empty (`identity-missing`), or a field that may not be empty
-    (`value-missing`), or when it lacks what the map requires (for its own reason, such as `cve-missing`). A value that
-    does not fit its type becomes null and refuses nothing. Text is trimmed, and blank text is null.
+    (`value-missing`), or when a strict row makes nothing of what its source fields hold (`value-unfit`), or when it lacks
+    what the map requires (for its own reason, such as `cve-missing`). Elsewhere a value that does not fit its type becomes
+    null and refuses nothing. Text is trimmed, and blank text is null.
 
     Args:
         stream: The map of the stream.
@@ -176,6 +177,12 @@ def _refusals(
         is_empty = _is_empty(raw, row.sources[0], types) if is_plain else columns[row.column].isnull()
         reason = "identity-missing" if row.is_identifier else "value-missing"
         refusals.append(_Refusal(is_empty, reason, f"{row.target} has no value"))
+    for row in stream.rows:
+        if row.is_strict and row.sources and are_identifiers in (None, row.is_identifier):
+            holds = ~ibis.and_(*(_is_empty(raw, path, types) for path in row.sources))
+            given = " or ".join(row.sources)
+            detail = f"{row.target} can be made nothing of {given} (rule {stream.rows.index(row) + 1}: {row.type})"
+            refusals.append(_Refusal(holds & columns[row.column].isnull(), "value-unfit", detail))
     for requirement in () if are_identifiers else stream.requires:
         is_empty = ibis.and_(*(_is_empty(raw, path, types) for path in requirement.any_of))
         refusals.append(_Refusal(is_empty, requirement.reason, f"{' or '.join(requirement.any_of)} has no value"))

@@ -15,18 +15,26 @@ from riskbridge.forms import lower, parse_at
 from riskbridge.model.schema import AT, TEXTS
 from riskbridge.model.source_model import Kind
 
-DataType = Literal["string", "integer", "number", "boolean", "date", "list"]
-"""What a row declares. A `date` is a time in UTC; a `list` is of texts."""
+DataType = Literal["string", "integer", "decimal", "boolean", "date", "date-time", "list", "ip", "mac", "version"]
+"""What a row declares.
+
+A `date-time` is a time in UTC and a `date` its midnight; a `list` is of texts. `ip`, `mac` and `version` are texts of
+one form: an address in lower case, 12 lower-case hexadecimal digits, and a version without a leading `v`.
+"""
 
 DATA_TYPES: tuple[DataType, ...] = get_args(DataType)
 
 IBIS_TYPE: dict[DataType, str] = {
     "string": "string",
     "integer": "int64",
-    "number": "float64",
+    "decimal": "float64",
     "boolean": "boolean",
     "date": AT,
+    "date-time": AT,
     "list": TEXTS,
+    "ip": "string",
+    "mac": "string",
+    "version": "string",
 }
 
 TYPE_OF_KIND: dict[Kind, DataType] = {
@@ -37,7 +45,7 @@ TYPE_OF_KIND: dict[Kind, DataType] = {
     "mac": "string",
     "version": "string",
     "integer": "integer",
-    "number": "number",
+    "number": "decimal",
     "boolean": "boolean",
     "strings": "list",
 }
@@ -48,6 +56,11 @@ EARLIEST = "1900"
 
 _WHOLE = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL = r"^[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?$"
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IP_4 = rf"^({_OCTET}\.){{3}}{_OCTET}$"
+_IP_6 = rf"^[0-9a-f]{{0,4}}(:[0-9a-f]{{0,4}}){{2,7}}$|^[0-9a-f:]{{2,}}:({_OCTET}\.){{3}}{_OCTET}$"
+_MAC = r"^[0-9a-f]{12}$"
+_VERSION = r"^[vV]?([0-9][0-9A-Za-z.+:~_-]{0,99})$"
 _LARGEST_EXACT = 2**53
 _LARGEST_DECIMAL = 1e15
 
@@ -111,14 +124,47 @@ def _boolean_to_text(value: Any) -> ir.StringValue:
     return ibis.cases((value, "true"), (~value, "false"))
 
 
+def _text_to_ip(text: ir.StringValue) -> ir.StringValue:
+    address = lower(text).re_replace("%.*$", "")
+    return ibis.ifelse(address.re_search(_IP_4) | address.re_search(_IP_6), address, ibis.null("string"))
+
+
+def _text_to_mac(text: ir.StringValue) -> ir.StringValue:
+    bare = lower(text).re_replace(r"[\s:.-]", "")
+    return ibis.ifelse(bare.re_search(_MAC), bare, ibis.null("string"))
+
+
+def _text_to_version(text: ir.StringValue) -> ir.StringValue:
+    return ibis.ifelse(text.re_search(_VERSION), text.re_extract(_VERSION, 1), ibis.null("string"))
+
+
+def _to_day(moment: ir.TimestampValue) -> ir.TimestampValue:
+    return moment.truncate("D")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
 _CONVERSIONS: dict[tuple[DataType, DataType], Callable[[Any], Any]] = {
     ("integer", "string"): lambda value: value.cast("string"),
-    ("integer", "number"): lambda value: value.cast("float64"),
-    ("number", "string"): _number_to_text,
-    ("number", "integer"): _number_to_whole,
+    ("integer", "decimal"): lambda value: value.cast("float64"),
+    ("integer", "version"): lambda value: value.cast("string"),
+    ("decimal", "string"): _number_to_text,
+    ("decimal", "integer"): _number_to_whole,
+    ("decimal", "version"): _number_to_text,
     ("boolean", "string"): _boolean_to_text,
     ("string", "integer"): _text_to_whole,
-    ("string", "number"): _text_to_number,
+    ("string", "decimal"): _text_to_number,
     ("string", "boolean"): _text_to_boolean,
-    ("string", "date"): to_date,
+    ("string", "date-time"): to_date,
+    ("string", "date"): lambda text: _to_day(to_date(text)),
+    ("date-time", "date"): _to_day,
+    ("date", "date-time"): _same,
+    ("string", "ip"): _text_to_ip,
+    ("string", "mac"): _text_to_mac,
+    ("string", "version"): _text_to_version,
+    ("ip", "string"): _same,
+    ("mac", "string"): _same,
+    ("version", "string"): _same,
 }

@@ -31,7 +31,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 class MapRow:
     """One row: source fields (dotted paths), a function, its result's data type, and the target field in camelCase.
 
-    `is_identifier` marks fields without which a record is nobody's: a row that leaves one empty is refused.
+    `is_identifier` marks fields without which a record is nobody's: a row that leaves one empty is refused. `is_strict`
+    refuses a raw row too whose source fields hold something of which this row can make nothing.
     """
 
     sources: tuple[str, ...]
@@ -39,6 +40,7 @@ class MapRow:
     target: str
     type: DataType
     is_identifier: bool = False
+    is_strict: bool = False
 
     @property
     def column(self) -> str:
@@ -141,21 +143,21 @@ def camel_case(name: str) -> str:
     return first + "".join(o.title() for o in others)
 
 
-def target_type(target: Table, column: str) -> DataType | None:
-    """The data type a target column takes; None when there is no such column to feed."""
+def target_types(target: Table, column: str) -> tuple[DataType, ...]:
+    """The data types a target column takes, the plain one first; none when there is no such column to feed."""
     if column not in target.names or column in PROVENANCE:
-        return None
+        return ()
     ibis_type = target.column(column).type
-    return next((t for prefix, t in _TYPE_OF_COLUMN.items() if ibis_type.startswith(prefix)), None)
+    return next((types for prefix, types in _TYPES_OF_COLUMN.items() if ibis_type.startswith(prefix)), ())
 
 
-_TYPE_OF_COLUMN: dict[str, DataType] = {
-    "string": "string",
-    "int64": "integer",
-    "float64": "number",
-    "boolean": "boolean",
-    "timestamp": "date",
-    "array<string>": "list",
+_TYPES_OF_COLUMN: dict[str, tuple[DataType, ...]] = {
+    "string": ("string", "ip", "mac", "version"),
+    "int64": ("integer",),
+    "float64": ("decimal",),
+    "boolean": ("boolean",),
+    "timestamp": ("date-time", "date"),
+    "array<string>": ("list",),
 }
 
 

@@ -1,7 +1,8 @@
-"""Transform maps from text: loaded, and checked before use."""
+"""Transform maps from text or plain data: loaded, and checked before use."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
@@ -14,6 +15,7 @@ from riskbridge.errors import ConfigError
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.transform.convert import DATA_TYPES
+from riskbridge.transform.faults import Fault, refuse, unknown
 from riskbridge.transform.functions import FUNCTIONS
 from riskbridge.transform.rows import (
     NAME,
@@ -23,11 +25,24 @@ from riskbridge.transform.rows import (
     StreamMap,
     TransformMap,
     snake_case,
-    target_type,
+    target_types,
 )
-from riskbridge.transform.validate import describe_unknown, find_problems
+from riskbridge.transform.validate import ReadStream, find_faults
 
-__all__ = ["MapRow", "Requirement", "StreamMap", "TransformMap", "list_maps", "load_map", "parse_map"]
+__all__ = ["MapRow", "Requirement", "StreamMap", "TransformMap", "list_maps", "load_map", "parse_map", "parse_values"]
+
+LARGEST_TEXT = 1_000_000
+"""Bytes of a map's text."""
+MOST_STREAMS = 50
+MOST_ROWS = 1000
+"""Rows of a stream."""
+MOST_SOURCES = 50
+"""Source fields of a row."""
+DEEPEST = 12
+"""Levels of tables and lists in a map's text."""
+_OF_ROW = ("from", "to", "type", "function", "identifier", "strict")
+_OF_STREAM = ("source", "target", "row", "require", "pass_over_without")
+_OF_MAP = ("name", "version", "description", "stream")
 
 
 def list_maps() -> list[str]:
@@ -54,11 +69,37 @@ def load_map(name: str) -> TransformMap:
 
 
 def parse_map(text: str, models: Iterable[SourceModel] = SOURCE_MODELS) -> TransformMap:
-    """A map from its TOML text, checked; never read-only.
+    """A map from its text, TOML or JSON (which begins with a brace), checked; never read-only. See `parse_values`.
+
+    Raises:
+        ConfigError: `transform.invalid`, with everything that is wrong.
+    """
+    return parse_values(read_text(text), models)
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """The plain data of a map's text, TOML or JSON; not yet checked.
+
+    Raises:
+        ConfigError: `transform.invalid`: it is neither, or too large.
+    """
+    if len(text.encode(errors="replace")) > LARGEST_TEXT:
+        raise refuse("?", [Fault(f"its text is larger than {LARGEST_TEXT:,} bytes", "Split it, or leave rows out.")])
+    is_json = text.lstrip().startswith("{")
+    try:
+        found = json.loads(text) if is_json else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        kind = "JSON" if is_json else "TOML"
+        raise refuse("?", [Fault(f"it is not {kind}: {error}", f"Mend the {kind} at the place named.")]) from error
+    return dict(found)
+
+
+def parse_values(values: Mapping[str, Any], models: Iterable[SourceModel] = SOURCE_MODELS) -> TransformMap:
+    """A map from plain data, checked; never read-only.
 
     Args:
-        text: `name`, `version`, `description` and `[[stream]]` tables with `source`, `target`, `row` (tables of
-            `from`, `to`, `type`, `function`, `identifier` and the function's arguments), `require` (tables of
+        values: `name`, `version`, `description` and `stream`: tables with `source`, `target`, `row` (tables of
+            `from`, `to`, `type`, `function`, `identifier`, `strict` and the function's arguments), `require` (tables of
             `any_of`, `reason`) and `pass_over_without` (fields without which a row tells of
             nothing). Without `type` a row has its target's.
         models: The source data models a stream may name.
@@ -66,85 +107,129 @@ def parse_map(text: str, models: Iterable[SourceModel] = SOURCE_MODELS) -> Trans
     Raises:
         ConfigError: `transform.invalid`, with everything that is wrong.
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _invalid("?", [f"it is not TOML: {error}"]) from error
-    name = str(found.get("name", ""))
-    problems: list[str] = []
+    name = str(values.get("name", ""))
+    faults: list[Fault] = []
     if not NAME.fullmatch(name):
-        problems.append(f"'{name}' is no name: lower-case letters, digits, - and _ make one")
+        remedy = "Choose another name of at most 64 lower-case letters, digits, - and _."
+        faults.append(Fault(f"'{name[:80]}' is no name: lower-case letters, digits, - and _ make one", remedy))
+    if _depth(values) > DEEPEST:
+        raise refuse(name, [Fault(f"it is nested more than {DEEPEST} levels deep", "Write it as a list of rows.")])
+    faults += _strange(values, _OF_MAP, "the map")
     by_name = {m.name: m for m in models}
-    streams = []
-    for part in _tables(found, "stream", problems):
-        stream = _parse_stream(part, by_name, problems)
-        streams += [stream] if stream else []
-    if not problems:
-        problems = find_problems(streams)
-    if problems:
-        raise _invalid(name, problems)
+    read = []
+    for part in _tables(values, "stream", MOST_STREAMS, faults):
+        stream = _parse_stream(part, by_name, faults)
+        read += [stream] if stream else []
+    faults += find_faults(read, is_whole=not faults)
+    if faults:
+        raise refuse(name, faults)
     return TransformMap(
         name=name,
-        version=str(found.get("version", "1")),
-        description=str(found.get("description", "")),
+        version=str(values.get("version", "1")),
+        description=str(values.get("description", "")),
         is_read_only=False,
-        streams=tuple(streams),
+        streams=tuple(r.stream for r in read),
     )
 
 
-def _parse_stream(part: Mapping[str, Any], models: Mapping[str, SourceModel], problems: list[str]) -> StreamMap | None:
+def _parse_stream(part: Mapping[str, Any], models: Mapping[str, SourceModel], faults: list[Fault]) -> ReadStream | None:
     source, target = models.get(str(part.get("source"))), TARGETS.get(str(part.get("target")))
     if source is None or target is None:
-        problems.append(f"a stream maps '{part.get('source')}' to '{part.get('target')}'; one of them does not exist")
+        message = f"a stream maps '{part.get('source')}' to '{part.get('target')}'; one of them does not exist"
+        near = unknown("data model", str(part.get("source")), models) if source is None else None
+        near = near or unknown("target", str(part.get("target")), TARGETS)
+        faults.append(Fault(message, near.remedy))
         return None
-    rows = [_parse_row(row, target, problems) for row in _tables(part, "row", problems)]
+    place = f"{source.name} > {target.name}"
+    found: list[Fault] = []
+    rows: dict[int, MapRow | None] = {}
+    for number, given in enumerate(_tables(part, "row", MOST_ROWS, found), start=1):
+        of_row: list[Fault] = []
+        rows[number] = _parse_row(given, target, of_row)
+        found += [f.within(place, number, str(given.get("to", ""))) for f in of_row]
+    requires = _parse_requirements(part, found)
+    found += _strange(part, _OF_STREAM, "a stream")
+    faults += [f if f.stream else f.within(place) for f in found]
+    given = part.get("pass_over_without", [])
+    passes_over = tuple(str(name) for name in ([given] if isinstance(given, str) else given))
+    fit = {number: row for number, row in rows.items() if row is not None}
+    stream = StreamMap(source, target, tuple(fit.values()), tuple(requires), passes_over)
+    return ReadStream(stream, tuple(fit), is_whole=len(fit) == len(rows))
+
+
+def _parse_requirements(part: Mapping[str, Any], faults: list[Fault]) -> list[Requirement]:
     requires = []
-    for table in _tables(part, "require", problems):
+    for table in _tables(part, "require", MOST_ROWS, faults):
         try:
             requires.append(msgspec.convert(table, Requirement))
         except msgspec.ValidationError as error:
-            problems.append(f"a requirement is wrong: {error}")
-    given = part.get("pass_over_without", [])
-    passes_over = tuple(str(name) for name in ([given] if isinstance(given, str) else given))
-    return StreamMap(source, target, tuple(r for r in rows if r), tuple(requires), passes_over)
+            remedy = 'Write a table such as { any_of = ["cveId"], reason = "cve-missing" }.'
+            faults.append(Fault(f"a requirement is wrong: {error}", remedy))
+    return requires
 
 
-def _parse_row(row: Mapping[str, Any], target: Table, problems: list[str]) -> MapRow | None:
+def _parse_row(row: Mapping[str, Any], target: Table, faults: list[Fault]) -> MapRow | None:
+    """The row; None, with the reasons, where it is none."""
     to, name = str(row.get("to", "")), str(row.get("function", "direct"))
     kind = FUNCTIONS.get(name)
     if kind is None:
-        problems.append(f"'{to}': {describe_unknown('function', name, FUNCTIONS)}")
+        near = unknown("function", name, FUNCTIONS)
+        faults.append(Fault(f"'{to}': {near.message}", near.remedy))
         return None
-    arguments = {k: v for k, v in row.items() if k not in ("from", "to", "type", "function", "identifier")}
-    unknown = set(arguments) - {f.name for f in fields(kind)}
-    if unknown:
-        problems.append(f"'{to}': {name} does not take {', '.join(sorted(unknown))}")
-        return None
-    try:
-        function = msgspec.convert(arguments, kind)
-    except msgspec.ValidationError as error:
-        problems.append(f"'{to}': {name}: {error}")
-        return None
-    data_type = row.get("type", target_type(target, snake_case(to)) or "string")
+    function = _parse_function(name, kind, {k: v for k, v in row.items() if k not in _OF_ROW}, to, faults)
+    types = target_types(target, snake_case(to)) or ("string",)
+    data_type = row.get("type", types[0])
     if data_type not in DATA_TYPES:
-        problems.append(f"'{to}': there is no data type '{data_type}', only {', '.join(DATA_TYPES)}")
+        known = ", ".join(DATA_TYPES)
+        faults.append(Fault(f"'{to}': there is no data type '{data_type}', only {known}", f"Choose one of: {known}."))
         return None
     given = row.get("from", [])
-    sources = tuple(str(s) for s in ([given] if isinstance(given, str) else given))
-    return MapRow(sources, function, to, data_type, bool(row.get("identifier", False)))
+    sources = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else (None,)
+    if not all(isinstance(s, str) for s in sources) or len(sources) > MOST_SOURCES:
+        remedy = f'Write from = "field", or a list of at most {MOST_SOURCES} of them.'
+        faults.append(Fault(f"'{to}': its source fields are no list of names, or too many", remedy))
+        return None
+    flags = [row.get(n, False) for n in ("identifier", "strict")]
+    if not all(isinstance(flag, bool) for flag in flags):
+        faults.append(Fault(f"'{to}': identifier and strict are true or false", "Write true or false, unquoted."))
+        return None
+    return None if function is None else MapRow(sources, function, to, data_type, *flags)
 
 
-def _tables(part: Mapping[str, Any], name: str, problems: list[str]) -> list[dict[str, Any]]:
+def _parse_function(name: str, kind: type[Any], arguments: dict[str, Any], to: str, faults: list[Fault]) -> Any:
+    takes = [f.name for f in fields(kind)]
+    unfit = set(arguments) - set(takes)
+    if unfit:
+        remedy = f"{name} takes {', '.join(takes)}." if takes else f"{name} takes no argument: take them out."
+        faults.append(Fault(f"'{to}': {name} does not take {', '.join(sorted(unfit))}", remedy))
+        return None
+    try:
+        return msgspec.convert(arguments, kind)
+    except msgspec.ValidationError as error:
+        remedy = f"See what {name} takes with: riskbridge map functions"
+        faults.append(Fault(f"'{to}': {name}: {error}", remedy))
+        return None
+
+
+def _strange(part: Mapping[str, Any], known: tuple[str, ...], noun: str) -> list[Fault]:
+    names = sorted(str(n) for n in set(part) - set(known))
+    return [Fault(f"{noun} has no '{n[:80]}'", f"Take it out; {noun} has {', '.join(known)}.") for n in names[:10]]
+
+
+def _tables(part: Mapping[str, Any], name: str, most: int, faults: list[Fault]) -> list[dict[str, Any]]:
     found = part.get(name, [])
-    if isinstance(found, list) and all(isinstance(t, dict) for t in found):
-        return found
-    problems.append(f"'{name}' must be a list of tables")
-    return []
+    if not isinstance(found, list) or not all(isinstance(t, dict) for t in found):
+        faults.append(Fault(f"'{name}' must be a list of tables", f"Write it as [[{name}]] or as a list of tables."))
+        return []
+    if len(found) > most:
+        faults.append(Fault(f"'{name}' has {len(found):,} entries, and {most:,} are the most", "Leave some out."))
+        return []
+    return found
 
 
-def _invalid(name: str, problems: list[str]) -> ConfigError:
-    return ConfigError(
-        f"The transform map '{name}' cannot be used: {'; '.join(problems)}.",
-        code="transform.invalid",
-        remedy="Mend what is named and save again.",
-    )
+def _depth(value: Any, level: int = 0) -> int:
+    """How deep tables and lists are nested; it looks no further than what is refused."""
+    if level > DEEPEST or not isinstance(value, dict | list):
+        return level
+    inner = value.values() if isinstance(value, dict) else value
+    return max((_depth(v, level + 1) for v in inner), default=level)

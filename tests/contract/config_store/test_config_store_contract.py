@@ -236,9 +236,9 @@ def test_the_audit_log_says_who_changed_what_and_no_secret(store: ConfigStore) -
     assert [(e.at, e.actor, e.action, e.object) for e in entries] == [
         (NOW, "ada", "connector.added", "Lab"),
         (NOW, "ada", "connector.changed", "Lab"),
-        (NOW, "ada", "profile.added", "Daily"),
+        (NOW, "ada", "profile.added", "Lab/Daily"),
         (NOW, "ada", "setting.changed", "acs"),
-        (NOW, "ada", "profile.deleted", "Daily"),
+        (NOW, "ada", "profile.deleted", "Lab/Daily"),
         (NOW, "ada", "connector.deleted", "Lab"),
     ]
     assert entries[1] == AuditEntry(

@@ -56,6 +56,19 @@ def at(*parts):
 NAME, DAY, TAGS, FLAG = 'to = "assetName"', 'to = "firstSeenAt"', 'to = "tags"', 'to = "isExcluded"'
 
 CASES = [
+    ('from = "a", type = "ip"', NAME, {"a": "10.20.30.42"}, "10.20.30.42"),
+    ('from = "a", type = "ip"', NAME, {"a": "FE80::1%eth0"}, "fe80::1"),
+    ('from = "a", type = "ip"', NAME, {"a": "::ffff:10.0.0.1"}, "::ffff:10.0.0.1"),
+    ('from = "a", type = "ip"', NAME, {"a": "10.20.30.256"}, None),
+    ('from = "a", type = "ip"', NAME, {"a": "host"}, None),
+    ('from = "a", type = "mac"', NAME, {"a": "00-00-5E-00-53-01"}, "00005e005301"),
+    ('from = "a", type = "mac"', NAME, {"a": "0000.5e00.5301"}, "00005e005301"),
+    ('from = "a", type = "mac"', NAME, {"a": "00-00-5E"}, None),
+    ('from = "a", type = "version"', NAME, {"a": "v10.0.26100.4061"}, "10.0.26100.4061"),
+    ('from = "n", type = "version"', NAME, {"n": 7}, "7"),
+    ('from = "a", type = "version"', NAME, {"a": "latest"}, None),
+    ('from = "a", type = "date"', DAY, {"a": "2026-01-31T23:59:59Z"}, at(2026, 1, 31)),
+    ('from = "a", type = "date", function = "parse-date"', DAY, {"a": "2026-01-31 08:00:00"}, at(2026, 1, 31)),
     ('from = "a", function = "direct"', NAME, {"a": " x "}, "x"),
     ('from = "a"', NAME, {"a": "\t\n"}, None),
     ('from = "n"', NAME, {"n": 26100}, "26100"),

@@ -21,6 +21,7 @@ from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
+from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.schedules import ConfigSchedules, run_row
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
@@ -93,6 +94,11 @@ class ConfigStore:
         """When profiles run by themselves."""
         return ConfigSchedules(self._database, self._audit)
 
+    @property
+    def maps(self) -> ConfigMaps:
+        """Transform maps in versions."""
+        return ConfigMaps(self._database, self._audit, self._actor, self._now)
+
     # Connectors
 
     def save_connector(self, connector: Connector) -> None:
@@ -113,13 +119,13 @@ class ConfigStore:
             ) from error
 
     def find_connector(self, name: str) -> Connector | None:
-        """The connector of that name in any letter case, or None."""
+        """The connector of that name in any letter case, else of that id, or None."""
         with self._database.reading() as session:
             row = _find_connector(session, name)
             return None if row is None else _value(row, Connector)
 
     def get_connector(self, name: str) -> Connector:
-        """The connector of that name in any letter case.
+        """The connector of that name in any letter case, else of that id.
 
         Raises:
             InputError: `connector.unknown`, with the nearest names.
@@ -174,7 +180,7 @@ class ConfigStore:
             return [_value(row, Profile) for row in session.scalars(query)]
 
     def get_profile(self, connector_id: str, name: str | None) -> Profile:
-        """The profile of that name; without a name, the connector's only one, or the one named `default`.
+        """The profile of that name or id; without a name, the connector's only one, or the one named `default`.
 
         Raises:
             InputError: `profile.unknown`, with the names there are.
@@ -183,6 +189,9 @@ class ConfigStore:
         wanted = name or (profiles[0].name if len(profiles) == 1 else "default")
         for profile in profiles:
             if profile.name.casefold() == wanted.casefold():
+                return profile
+        for profile in profiles:
+            if profile.profile_id == wanted:
                 return profile
         raise _unknown_profile(wanted, [p.name for p in profiles])
 
@@ -196,8 +205,9 @@ class ConfigStore:
         with self._database.writing() as session:
             row = session.get(ProfileRow, profile.profile_id)
             if row is not None:
+                named = _profile_name(session, profile)
                 session.delete(row)
-                self._audit(session, "profile.deleted", profile.name, {"profile_id": profile.profile_id})
+                self._audit(session, "profile.deleted", named, {"profile_id": profile.profile_id})
 
     # Runs
 
@@ -306,14 +316,22 @@ class ConfigStore:
             return
         session.merge(kind(**values, name_key=value.name.casefold()))
         shown = {n: "changed" if n in _SECRETS else v for n, v in changed.items()}
-        self._audit(session, f"{noun}.{'added' if row is None else 'changed'}", value.name, shown)
+        name = _profile_name(session, value) if isinstance(value, Profile) else value.name
+        self._audit(session, f"{noun}.{'added' if row is None else 'changed'}", name, shown)
 
     def _audit(self, session: Session, action: str, name: str, detail: dict[str, Any]) -> None:
         session.add(AuditRow(at=self._now(), actor=self._actor, action=action, object=name, detail=detail))
 
 
+def _profile_name(session: Session, profile: Profile) -> str:
+    """A profile's name for the audit log: names are unique within a connector alone."""
+    connector = session.get(ConnectorRow, profile.connector_id)
+    return profile.name if connector is None else f"{connector.name}/{profile.name}"
+
+
 def _find_connector(session: Session, name: str) -> ConnectorRow | None:
-    return session.scalars(select(ConnectorRow).where(ConnectorRow.name_key == name.casefold())).first()
+    found = session.scalars(select(ConnectorRow).where(ConnectorRow.name_key == name.casefold())).first()
+    return found or session.get(ConnectorRow, name)
 
 
 def _unknown_connector(name: str, names: Sequence[str]) -> InputError:

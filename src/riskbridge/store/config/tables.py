@@ -103,6 +103,7 @@ class RunRow(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     is_resumed: Mapped[bool]
     streams: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
+    map_version: Mapped[str] = mapped_column(String(80), server_default="")
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_drop_accepted: Mapped[bool] = mapped_column(server_default="0")
 
@@ -120,6 +121,29 @@ class ScheduleRow(Base):
     is_paused: Mapped[bool]
     decided_until: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class TransformMapRow(Base):
+    """A transform map that a person made, and its newest version; a deleted one keeps its versions and its number."""
+
+    __tablename__ = "transform_map"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int]
+    is_deleted: Mapped[bool]
+
+
+class TransformMapVersionRow(Base):
+    """One version of a map, as it was saved; never changed. Built-in maps are kept too, once a run has used them."""
+
+    __tablename__ = "transform_map_version"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    note: Mapped[str] = mapped_column(Text)
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    saved_by: Mapped[str] = mapped_column(String(200))
 
 
 class SettingRow(Base):

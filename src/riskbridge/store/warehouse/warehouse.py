@@ -179,6 +179,19 @@ class Warehouse:
         found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run"').fetchone()
         return int(found[0]) if found else 0
 
+    def count_rows(self) -> dict[str, int]:
+        """How much is stored: assets, findings, detections, events, rejects of the newest run."""
+        counted = {}
+        for name in ("asset", "finding", "detection"):
+            found = self.engine.execute(f"SELECT count(*) FROM {name} WHERE valid_to_run IS NULL").fetchone()
+            counted[f"{name}s"] = int(found[0]) if found else 0
+        found = self.engine.execute("SELECT count(*) FROM event").fetchone()
+        counted["events"] = int(found[0]) if found else 0
+        newest = self.last_read()
+        found = self.engine.execute(f"SELECT count(*) FROM run_reject WHERE run = {newest}").fetchone()
+        counted["rejects"] = int(found[0]) if found else 0
+        return counted
+
     def last_read(self) -> int:
         """The number of the newest published run that read a source; 0 before the first."""
         found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run" WHERE connector_id <> \'\'').fetchone()

@@ -30,7 +30,7 @@ from riskbridge.transform.functions.values import (
     Within,
 )
 
-__all__ = ["FUNCTIONS", "Direct", "Function", "Template"]
+__all__ = ["FUNCTIONS", "Direct", "Function", "MapValues", "Template"]
 
 FUNCTIONS: dict[str, type[Any]] = {
     "direct": Direct,

@@ -11,12 +11,12 @@ import ibis
 
 from riskbridge.forms import lower
 from riskbridge.transform.convert import DataType, tidy
+from riskbridge.transform.patterns import check_pattern
 
 CVE_PATTERN = r"^CVE-[0-9]{4}-[0-9]{4,}$"
 PLACE = re.compile(r"\{([^{}]*)\}")
 
 _TEXT: frozenset[DataType] = frozenset({"string"})
-_UNPORTABLE = re.compile(r"\(\?[=!<P]|\\[1-9]|[*+?}]\+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ class Template:
 class RegexExtract:
     """What a group of a regular expression finds in the text; null where it finds nothing.
 
-    The expression keeps to what RE2 and Java read alike: no look-around, no back-reference, no possessive quantifier.
+    The expression keeps to what RE2 and Java read alike (no look-around, back-reference, possessive quantifier or named
+    group), and repeats nothing that repeats.
     """
 
     pattern: str
@@ -113,14 +114,7 @@ class RegexExtract:
     sources: ClassVar[tuple[int, int | None]] = (1, 1)
 
     def __post_init__(self) -> None:
-        if _UNPORTABLE.search(self.pattern):
-            raise ValueError("look-around, back-references and possessive quantifiers cannot be used")
-        try:
-            groups = re.compile(self.pattern).groups
-        except re.error as error:
-            raise ValueError(f"'{self.pattern}' is no regular expression: {error}") from error
-        if not 0 <= self.group <= groups:
-            raise ValueError(f"'{self.pattern}' has no group {self.group}")
+        check_pattern(self.pattern, self.group)
 
     def apply(self, values: Sequence[Any]) -> Any:
         """The part that was found."""

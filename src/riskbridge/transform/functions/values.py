@@ -131,8 +131,8 @@ class Within:
     low: float
     high: float
 
-    takes: ClassVar[frozenset[DataType]] = frozenset({"number"})
-    gives: ClassVar[DataType | None] = "number"
+    takes: ClassVar[frozenset[DataType]] = frozenset({"decimal"})
+    gives: ClassVar[DataType | None] = "decimal"
     sources: ClassVar[tuple[int, int | None]] = (1, 1)
 
     def apply(self, values: Sequence[Any]) -> Any:
@@ -151,7 +151,7 @@ class ParseDate:
     format: Literal["iso", "day-first", "month-first"] = "iso"
 
     takes: ClassVar[frozenset[DataType]] = _TEXT
-    gives: ClassVar[DataType | None] = "date"
+    gives: ClassVar[DataType | None] = "date-time"
     sources: ClassVar[tuple[int, int | None]] = (1, 1)
 
     def apply(self, values: Sequence[Any]) -> Any:

@@ -1,0 +1,199 @@
+"""Transform maps over REST: looked at, checked, saved in versions with `If-Match`, cloned, deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response, status
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskbridge.api.access import Asked, Served
+from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.maps import (
+    LONGEST_NOTE,
+    clone_map,
+    delete_map,
+    draft_map,
+    find_map,
+    is_built_in,
+    list_summaries,
+    read_draft,
+    save_map,
+)
+from riskbridge.model.map_version import MapVersion
+from riskbridge.store.config.store import ConfigStore
+
+router = APIRouter(tags=["transform maps"])
+_Name = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class MapShape(BaseModel):
+    """A map as a person edits it: its plain data, or its text (TOML or JSON), and what to say of this version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    map: dict[str, Any] | Annotated[str, Field(max_length=1_000_000)]
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+
+
+class CloneShape(BaseModel):
+    """The name of a copy."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+
+
+class DraftShape(BaseModel):
+    """For what data models to begin a map."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: _Name
+    sources: Annotated[list[str], Field(min_length=1, max_length=20)]
+    targets: Annotated[list[str], Field(max_length=5)] = ["asset_draft", "detection_draft"]
+
+
+@router.get("/maps")
+def list_maps(_: Asked, service: Served) -> dict[str, Any]:
+    """Every map, the built-in ones first, with its newest version and who uses it."""
+    rows = list_summaries(service.app.store)
+    return {"count": len(rows), "rows": rows}
+
+
+@router.get("/map-functions")
+def list_functions(_: Asked) -> dict[str, Any]:
+    """What a row may do to its source values, with arguments, and the data types there are."""
+    from riskbridge.transform.convert import DATA_TYPES  # noqa: PLC0415 - loads Ibis
+    from riskbridge.transform.plain import describe_functions  # noqa: PLC0415
+
+    rows = describe_functions()
+    return {"count": len(rows), "rows": rows, "data_types": list(DATA_TYPES)}
+
+
+@router.post("/maps", status_code=status.HTTP_201_CREATED)
+def add_map(caller: Asked, service: Served, shape: MapShape, response: Response) -> dict[str, Any]:
+    """Save a new map, once it is right; every fault comes back at once, with its row and remedy."""
+    with service.editing(caller.account.name) as store:
+        saved = save_map(store, shape.map, note=shape.note, expected=0)
+        return _answer(store, saved.name, response)
+
+
+@router.post("/maps/check")
+def check_map(_: Asked, service: Served, shape: MapShape) -> dict[str, Any]:
+    """Check a map; nothing is stored."""
+    found = read_draft(service.app.store, shape.map)
+    return {
+        "ok": True,
+        "name": found.name,
+        "streams": len(found.streams),
+        "rows": sum(len(s.rows) for s in found.streams),
+    }
+
+
+@router.post("/maps/draft")
+def begin_map(_: Asked, service: Served, shape: DraftShape) -> dict[str, Any]:
+    """The beginning of a map for data models, to be completed; nothing is stored."""
+    return draft_map(service.app.store, shape.name, shape.sources, shape.targets)
+
+
+@router.get("/maps/{name}")
+def show_map(_: Asked, service: Served, name: str, response: Response, version: int | None = None) -> dict[str, Any]:
+    """One map with its versions; its `ETag` is that of the newest version."""
+    if version is None:
+        return _answer(service.app.store, name, response)
+    return _shown(service.app.store, name, version)
+
+
+@router.get("/maps/{name}/text", response_class=PlainTextResponse)
+def export_map(_: Asked, service: Served, name: str, version: int | None = None) -> PlainTextResponse:
+    """One map as TOML that can be edited and saved again."""
+    from riskbridge.transform.plain import map_as_toml  # noqa: PLC0415 - loads Ibis
+
+    return PlainTextResponse(map_as_toml(find_map(service.app.store, name, version)), media_type="application/toml")
+
+
+@router.get("/maps/{name}/versions")
+def list_versions(
+    _: Asked, service: Served, name: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
+) -> dict[str, Any]:
+    """The versions of a map, newest first, without their rows."""
+    versions = service.app.store.maps.list_versions(name)
+    return {"count": len(versions), "rows": [_version(v) for v in versions[:limit]]}
+
+
+@router.put("/maps/{name}")
+def change_map(
+    caller: Asked, service: Served, name: str, shape: MapShape, response: Response, if_match: IfMatch = None
+) -> dict[str, Any]:
+    """Save an edited map as a new version, once it is right and nobody saved another meanwhile."""
+    with service.editing(caller.account.name) as store:
+        expected = _require_newest(store, name, if_match)
+        checked = read_draft(store, shape.map)
+        _require_same_name(name, checked.name)
+        save_map(store, shape.map, note=shape.note, expected=expected)
+        return _answer(store, name, response)
+
+
+@router.post("/maps/{name}/clone", status_code=status.HTTP_201_CREATED)
+def copy_map(caller: Asked, service: Served, name: str, shape: CloneShape, response: Response) -> dict[str, Any]:
+    """Copy a map under another name, open to change."""
+    with service.editing(caller.account.name) as store:
+        saved = clone_map(store, name, shape.name)
+        return _answer(store, saved.name, response)
+
+
+@router.delete("/maps/{name}", status_code=status.HTTP_204_NO_CONTENT)
+def remove_map(caller: Asked, service: Served, name: str, if_match: IfMatch = None) -> None:
+    """Delete a map that no profile uses."""
+    with service.editing(caller.account.name) as store:
+        delete_map(store, name, expected=_require_newest(store, name, if_match))
+
+
+def _answer(store: ConfigStore, name: str, response: Response) -> dict[str, Any]:
+    shown = _shown(store, name, None)
+    set_tag(response, _kept(shown))
+    return shown
+
+
+def _shown(store: ConfigStore, name: str, version: int | None) -> dict[str, Any]:
+    from riskbridge.transform.plain import map_as_dict  # noqa: PLC0415 - loads Ibis
+
+    found = find_map(store, name, version)
+    versions = [_version(v) for v in store.maps.list_versions(name)[:100]]
+    return {"map": map_as_dict(found), "is_read_only": found.is_read_only, "versions": versions}
+
+
+def _kept(shown: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = shown["map"]
+    return kept
+
+
+def _version(version: MapVersion) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "note": version.note,
+        "saved_at": version.saved_at.isoformat(),
+        "saved_by": version.saved_by,
+    }
+
+
+def _require_newest(store: ConfigStore, name: str, if_match: str | None) -> int | None:
+    """The version an edit is of; None for a built-in map, which is refused later with its reason."""
+    if is_built_in(name):
+        return None
+    shown = _shown(store, name, None)
+    require_match(if_match, _kept(shown), f"The transform map '{name}'", shown=shown)
+    return int(shown["map"]["version"])
+
+
+def _require_same_name(name: str, given: str) -> None:
+    from riskbridge.errors import InputError  # noqa: PLC0415
+
+    if name != given:
+        raise InputError(
+            f"The map of the request is named '{given}', and its address says '{name}'.",
+            code="map.other-name",
+            remedy="Send it to its own address; a map is renamed by a clone.",
+        )
