@@ -190,6 +190,7 @@ class App:
 
     def standing_of(self, connector: Connector, *, is_processing: bool = False) -> Standing:
         """Where the connector stands, and what to do about it; `is_processing`: a run is under way or waits its turn."""
+        is_processing = is_processing or (self.runner is not None and self.runner.is_processing(connector.connector_id))
         runs = self.store.list_runs(connector.connector_id, limit=RUNS_LOOKED_AT)
         has_holds = any(r.counts.get("holds_open") or r.counts.get("held") for r in runs)
         return stand(

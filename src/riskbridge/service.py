@@ -163,9 +163,13 @@ class Service:
         """
         connector = self.app.store.get_connector(connector_name)
         # Asked for before what is stored: a run that ends in between is told as under way, never as done too early.
-        is_processing = bool(self._runs.list_open(connector.connector_id))
+        is_processing = self.is_processing(connector.connector_id)
         with self.reading() as reader:
             return reader.standing_of(connector, is_processing=is_processing)
+
+    def is_processing(self, connector_id: str) -> bool:
+        """Whether a run of a connector is under way or waits for its turn."""
+        return bool(self._runs.list_open(connector_id))
 
     def _add(self, run: RunRecord) -> RunProgress:
         profiles = self.app.store.list_profiles(run.connector_id)
@@ -273,6 +277,10 @@ class Follower:
     def cancel_run(self, name: str) -> None:
         """End a run at its next step."""
         self._service.cancel_run(name)
+
+    def is_processing(self, connector_id: str) -> bool:
+        """Whether a run of a connector is under way or waits for its turn."""
+        return self._service.is_processing(connector_id)
 
     def _follow(self, run: RunProgress, watcher: Progress) -> RunRecord:
         run.watch(watcher)

@@ -248,13 +248,17 @@ def connector_list(home: Home = None, *, as_json: Json = False) -> None:
 
     with open_app(home) as opened:
         rows = [
-            {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, "state": opened.state_of(c).value}
+            {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, **opened.standing_of(c).as_dict()}
             for c in opened.store.list_connectors()
         ]
     if as_json:
         say_json({"count": len(rows), "rows": rows})
     else:
-        render_rows(rows, empty="No connector yet. Add one with: riskbridge connector add")
+        shown = [{n: _told(row[n]) for n in ("name", "kind", "state", "last_run_at", "next_run_at")} for row in rows]
+        render_rows(shown, empty="No connector yet. Add one with: riskbridge connector add")
+        for row in rows:
+            for concern in row["attention"]:
+                typer.echo(f"! {row['name']}: {concern['message']} {concern['remedy']}")
 
 
 @connector_app.command("show")
@@ -267,11 +271,14 @@ def connector_show(name: str, home: Home = None, *, as_json: Json = False) -> No
     with open_app(home) as opened:
         connector = opened.store.get_connector(name)
         profiles = [asdict(p) for p in opened.store.list_profiles(connector.connector_id)]
-        shown = _shown(connector) | {"state": opened.state_of(connector).value}
+        standing = opened.standing_of(connector).as_dict()
+        shown = _shown(connector) | standing
     if as_json:
         say_json({"connector": shown, "profiles": profiles})
         return
-    render_pairs(shown)
+    render_pairs({n: _told(v) for n, v in shown.items() if n != "attention"})
+    for concern in standing["attention"]:
+        typer.echo(f"! {concern['message']} {concern['remedy']}")
     for profile in profiles:
         render_pairs({f"profile {profile['name']}": "", **profile})
 
@@ -452,6 +459,12 @@ def _require_tested(opened: App, connector: Connector, client_secret: str | None
     if not as_json:
         render_check(report)
     report.require_passed()
+
+
+def _told(value: Any) -> Any:
+    """A time to the minute, UTC; anything else as it is."""
+    is_time = isinstance(value, str) and value[10:11] == "T"
+    return f"{value[:16].replace('T', ' ')} UTC" if is_time else value
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

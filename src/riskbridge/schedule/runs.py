@@ -209,6 +209,9 @@ class Runner(Protocol):
     def cancel_run(self, name: str) -> None:
         """End a run at its next step."""
 
+    def is_processing(self, connector_id: str) -> bool:
+        """Whether a run of a connector is under way or waits for its turn."""
+
 
 def find_profile(store: ConfigStore, connector: Connector, profile_id: str) -> Profile:
     """The profile of that id.
