@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, maps, models, profiles, runs, schedules, tokens
+from riskbridge.api import connectors, judgements, lists, maps, models, overview, profiles, runs, schedules, tokens
 from riskbridge.api.access import Asked
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
@@ -27,6 +27,7 @@ def make_api(service: Service) -> FastAPI:
         judgements.router,
         maps.router,
         models.router,
+        overview.router,
         tokens.router,
     ):
         api.include_router(router)

@@ -1,6 +1,5 @@
 """The scheduler on a clock of the test's own: what is due begins once, whatever happens in between."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator
