@@ -6,9 +6,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
-from riskbridge.api.shapes import RowPage
+from riskbridge.api.explanations import AssetExplained, FindingExplained
+from riskbridge.api.shapes import RowPage, Rows
+from riskbridge.api.tables import AssetRow, FindingRow
 from riskbridge.browse import GroupBy, browse, facets, group_findings, summarise
 from riskbridge.search.tokens import TOKENS, Subject
 
@@ -22,11 +25,57 @@ AsOf = Annotated[str | None, Query(description="A run's number, or a time such a
 PageMark = Annotated[str | None, Query(description="`next_page` of the page before", max_length=5_000)]
 
 
+class Summary(BaseModel):
+    """The estate in a few numbers: TruRisk as mean and highest, and how many lie in each band."""
+
+    assets: int
+    trurisk: int
+    worst: int
+    assets_by_band: dict[str, int]
+    open_findings: int
+    open_kev_findings: int
+    findings_by_band: dict[str, int]
+
+
+class FacetValue(BaseModel):
+    """A value of a column, and how many rows have it."""
+
+    value: str | bool | int | float
+    count: int
+
+
+class FindingGroup(BaseModel):
+    """Findings with something in common: how many, on how many assets, of how many CVEs, the highest QDS, those in KEV.
+
+    What they have in common comes along by its columns' names, such as `cve_id`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    findings: int
+    assets: int
+    cves: int
+    max_qds: int
+    kev: int
+
+
+class TokenShown(BaseModel):
+    """What a query may ask about: how it is named, of which column it is, and how values are read."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    column: str
+    kind: Annotated[str, Field(description="text is searched by words, a keyword by its whole value")]
+    description: str
+    aliases: list[str]
+
+
 @router.get("/summary")
-def show_summary(_: Asked, service: Served, as_of: AsOf = None) -> dict[str, Any]:
+def show_summary(_: Asked, service: Served, as_of: AsOf = None) -> Summary:
     """The estate in a few numbers."""
     with service.reading() as app:
-        return summarise(app, as_of=as_of)
+        return Summary.model_validate(summarise(app, as_of=as_of))
 
 
 @router.get("/assets")
@@ -39,25 +88,25 @@ def list_assets(
     limit: Limit = 50,
     page: PageMark = None,
     as_of: AsOf = None,
-) -> RowPage:
+) -> RowPage[AssetRow]:
     """Assets that a query describes, highest TruRisk first."""
-    return _list(service, "assets", query, sort, columns, limit, page, as_of)
+    return RowPage[AssetRow].model_validate(_list(service, "assets", query, sort, columns, limit, page, as_of))
 
 
 @router.get("/assets/facets")
 def asset_facets(
     _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
-) -> dict[str, Any]:
+) -> dict[str, list[FacetValue]]:
     """The commonest values of columns among the assets that match."""
     with service.reading() as app:
-        return facets(app, "assets", query, fields=_names(fields), as_of=as_of)
+        return _valued(facets(app, "assets", query, fields=_names(fields), as_of=as_of))
 
 
 @router.get("/assets/{asset_id}")
-def explain_asset(_: Asked, service: Served, asset_id: str) -> dict[str, Any]:
+def explain_asset(_: Asked, service: Served, asset_id: str) -> AssetExplained:
     """One asset, its TruRisk taken apart, and why its source records are one."""
     with service.reading() as app:
-        return app.explain_asset(asset_id)
+        return AssetExplained.model_validate(app.explain_asset(asset_id))
 
 
 @router.get("/findings")
@@ -70,42 +119,41 @@ def list_findings(
     limit: Limit = 50,
     page: PageMark = None,
     as_of: AsOf = None,
-) -> RowPage:
+) -> RowPage[FindingRow]:
     """Findings that a query describes, highest QDS first."""
-    return _list(service, "findings", query, sort, columns, limit, page, as_of)
+    return RowPage[FindingRow].model_validate(_list(service, "findings", query, sort, columns, limit, page, as_of))
 
 
 @router.get("/findings/facets")
 def finding_facets(
     _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
-) -> dict[str, Any]:
+) -> dict[str, list[FacetValue]]:
     """The commonest values of columns among the findings that match."""
     with service.reading() as app:
-        return facets(app, "findings", query, fields=_names(fields), as_of=as_of)
+        return _valued(facets(app, "findings", query, fields=_names(fields), as_of=as_of))
 
 
 @router.get("/findings/groups")
 def finding_groups(
     _: Asked, service: Served, by: GroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
-) -> dict[str, Any]:
+) -> Rows[FindingGroup]:
     """Findings that match, put together by CVE, product, fix, asset or status; worst first."""
     with service.reading() as app:
         rows = group_findings(app, by, query, limit=limit, as_of=as_of)
-    return {"count": len(rows), "rows": rows}
+    return Rows.of([FindingGroup.model_validate(row) for row in rows])
 
 
 @router.get("/findings/{finding_id}")
-def explain_finding(_: Asked, service: Served, finding_id: str) -> dict[str, Any]:
+def explain_finding(_: Asked, service: Served, finding_id: str) -> FindingExplained:
     """One finding, its QDS taken apart, its detections and events."""
     with service.reading() as app:
-        return app.explain_finding(finding_id)
+        return FindingExplained.model_validate(app.explain_finding(finding_id))
 
 
 @router.get("/tokens/{subject}")
-def list_search_tokens(_: Asked, subject: Subject) -> dict[str, Any]:
+def list_search_tokens(_: Asked, subject: Subject) -> Rows[TokenShown]:
     """What a query about assets or findings may ask."""
-    rows = [asdict(t) for t in TOKENS[subject]]
-    return {"count": len(rows), "rows": rows}
+    return Rows.of([TokenShown.model_validate(asdict(t)) for t in TOKENS[subject]])
 
 
 def _list(
@@ -117,7 +165,7 @@ def _list(
     limit: int,
     page: str | None,
     as_of: str | None,
-) -> RowPage:
+) -> dict[str, Any]:
     with service.reading() as app:
         found = browse(
             app,
@@ -129,7 +177,11 @@ def _list(
             columns=_names(columns) or None,
             as_of=as_of,
         )
-    return RowPage(count=found.count, rows=found.rows, next_page=found.next_page)
+    return {"count": found.count, "rows": found.rows, "next_page": found.next_page}
+
+
+def _valued(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[FacetValue]]:
+    return {name: [FacetValue.model_validate(value) for value in values] for name, values in found.items()}
 
 
 def _names(text: str) -> tuple[str, ...]:

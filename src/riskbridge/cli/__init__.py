@@ -17,6 +17,7 @@ def main() -> None:
         held,  # noqa: F401
         map,  # noqa: A004, F401
         model,  # noqa: F401
+        openapi,  # noqa: F401
         preview,  # noqa: F401
         profile,  # noqa: F401
         record,  # noqa: F401
