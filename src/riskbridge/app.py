@@ -54,20 +54,28 @@ class App:
         settings: Where the home is and how much may be used.
         command: What a person typed, for the message others see while the home is in use.
         now: The clock, aware UTC.
+        wait_s: How long to wait for another command on the home to end.
+        on_wait: Told for whom it waits.
 
     Raises:
-        RetryableError: `home.in-use`: another command owns the home.
+        RetryableError: `home.in-use`: another command owns the home still; `home.served`: a server does.
         ConfigError: The home cannot be made or read.
     """
 
     def __init__(
-        self, settings: Settings, *, command: str = "riskbridge", now: Callable[[], datetime] | None = None
+        self,
+        settings: Settings,
+        *,
+        command: str = "riskbridge",
+        now: Callable[[], datetime] | None = None,
+        wait_s: float = 0.0,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.now = now or (lambda: datetime.now(UTC))
         self.schedule_now = self.now
         """The clock of the schedules, which a trial may speed up."""
-        self._lock = HomeLock(settings.home, command=command)
+        self._lock = HomeLock(settings.home, command=command, wait_s=wait_s, on_wait=on_wait)
         self._lock.acquire()
         try:
             self.secrets = SecretStore(settings.home)
@@ -87,6 +95,10 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def announce(self, address: str) -> None:
+        """Let other commands know that this owner works for them at that address of loopback."""
+        self._lock.announce(address)
 
     def fork(self) -> App:
         """The same home for another thread, with a database connection of its own; closing it gives that back alone."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskbridge.cli.terminal import ask_secret, current_session
 from riskbridge.model.connector import Strategy
 
 if TYPE_CHECKING:
@@ -107,10 +108,8 @@ def connector_add(
 
     hosts = find_cloud(cloud)
     is_secret_needed = certificate is None and federated_token_file is None and managed_identity is None
-    if client_secret is None and is_secret_needed:
-        client_secret = typer.prompt("Client secret", hide_input=True)
-    secret = client_secret or ""
     with open_app(home) as opened:
+        secret = ask_secret("Client secret") if client_secret is None and is_secret_needed else client_secret or ""
         connector = new_connector(
             name,
             description=description,
@@ -441,7 +440,33 @@ def version() -> None:
 
 
 def open_app(home: Path | None) -> App:
-    """The app on the home that was named, else the configured one; a context manager."""
+    """The app on the home that was named, else the configured one; a context manager.
+
+    Where a server owns the home, it runs this command in its place; within the server, the app is a part of its own.
+
+    Raises:
+        ServedElsewhereError: A server owns the home.
+    """
+    from riskbridge.cli.client import ServedElsewhereError  # noqa: PLC0415
+    from riskbridge.security.home import ServedHomeError  # noqa: PLC0415
+
+    session = current_session.get()
+    if session is not None:
+        return session.lend()
+    try:
+        return own_app(home)
+    except ServedHomeError as error:
+        from riskbridge.config import load_settings  # noqa: PLC0415
+
+        raise ServedElsewhereError(load_settings(home=home or _state["home"]).home, error.address) from error
+
+
+def own_app(home: Path | None) -> App:
+    """The app on the home, owned by this process; for commands that start a server.
+
+    Raises:
+        RetryableError: `home.in-use`, `home.served`.
+    """
     from riskbridge.app import App  # noqa: PLC0415
     from riskbridge.config import load_settings  # noqa: PLC0415
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
@@ -449,7 +474,12 @@ def open_app(home: Path | None) -> App:
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
     settings = load_settings(home=home or _state["home"])
     set_up_logging(settings.log_level, as_json=settings.log_json)
-    return App(settings, command=" ".join(["riskbridge", *words[:2]]))
+    return App(
+        settings,
+        command=" ".join(["riskbridge", *words[:2]]),
+        wait_s=settings.home_wait_s,
+        on_wait=lambda whom: typer.echo(f"{whom} Waiting for its end, {settings.home_wait_s} s at most.", err=True),
+    )
 
 
 def _require_tested(opened: App, connector: Connector, client_secret: str | None, *, as_json: bool) -> None:
