@@ -54,7 +54,7 @@ def run_as_dict(record: RunRecord) -> dict[str, Any]:
     """A run's record as plain data; `seconds` is how long it took, null while it runs."""
     seconds = (record.ended_at - record.started_at).total_seconds() if record.ended_at else None
     values = asdict(record) | {"outcome": record.outcome.value, "seconds": seconds}
-    times = ("started_at", "observed_at", "ended_at")
+    times = ("started_at", "observed_at", "ended_at", "due_at")
     return values | {n: values[n].isoformat() if values[n] else None for n in times}
 
 

@@ -12,6 +12,9 @@ from riskbridge.errors import RiskbridgeError
 if TYPE_CHECKING:
     from typer import Typer
 
+_STOPPED = 130
+_ENDED = "\nStopped. A run that was under way has ended, and nothing of it was published.\n"
+
 
 def main() -> None:
     """Run the command line: here, or, where a server owns the home, there."""
@@ -34,13 +37,16 @@ def perform(words: list[str]) -> int:
         except ServedElsewhereError as served:
             return run_there(served, words)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if code == _STOPPED:  # Typer's word for Ctrl-C
+            sys.stderr.write(_ENDED)
+        return code
     except RiskbridgeError as error:
         _say(error, as_json="--json" in words)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. A run that was under way goes on where it was with the next `riskbridge run`.\n")
-        return 130
+        sys.stderr.write(_ENDED)
+        return _STOPPED
     return 0
 
 

@@ -188,6 +188,8 @@ class _Output(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Send it to the client."""
+        if not isinstance(text, str):
+            raise TypeError("text is written here, not bytes")  # by which Typer knows what a stream takes
         if text:
             try:
                 self._wire.send(**{self._stream: text})
@@ -218,6 +220,8 @@ class _Input(io.TextIOBase):
 
     def read(self, size: int | None = -1, /) -> str:
         """All that the client's input has left, cut to so many characters."""
+        if size == 0:
+            return ""  # asked for by Typer, to learn what a stream gives
         text = self._session.ask("rest")
         return text if size is None or size < 0 else text[:size]
 
@@ -228,4 +232,3 @@ class _Input(io.TextIOBase):
     def readable(self) -> bool:
         """It is."""
         return True
-

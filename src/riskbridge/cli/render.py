@@ -154,6 +154,8 @@ def record_as_dict(record: RunRecord) -> dict[str, Any]:
         "run_id": record.run_id,
         "connector": record.connector_name,
         "outcome": record.outcome.value,
+        "trigger": record.trigger,
+        "due_at": record.due_at.isoformat() if record.due_at else None,
         "started_at": record.started_at.isoformat(),
         "seconds": None if seconds is None else round(seconds, 1),
         "is_resumed": record.is_resumed,

@@ -57,9 +57,12 @@ def serve_home(opened: App, binding: Binding, *, clock_speed: float = 1.0) -> No
         relay = Relay(service, perform)
         try:
             with open_socket(binding) as listening:
-                relay.start()
-                say_where(binding, service, listening.getsockname()[1])
-                serve_until_stopped(service, binding, listening)
+
+                def get_ready() -> None:
+                    relay.start()
+                    say_where(binding, service, listening.getsockname()[1])
+
+                serve_until_stopped(service, binding, listening, on_ready=get_ready)
         finally:
             relay.close()
     finally:
