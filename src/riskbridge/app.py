@@ -54,8 +54,7 @@ class App:
         settings: Where the home is and how much may be used.
         command: What a person typed, for the message others see while the home is in use.
         now: The clock, aware UTC.
-        wait_s: How long to wait for another command on the home to end.
-        on_wait: Told for whom it waits.
+        lock: How the home is taken; None takes it at once or not at all.
 
     Raises:
         RetryableError: `home.in-use`: another command owns the home still; `home.served`: a server does.
@@ -68,14 +67,13 @@ class App:
         *,
         command: str = "riskbridge",
         now: Callable[[], datetime] | None = None,
-        wait_s: float = 0.0,
-        on_wait: Callable[[str], None] | None = None,
+        lock: HomeLock | None = None,
     ) -> None:
         self.settings = settings
         self.now = now or (lambda: datetime.now(UTC))
         self.schedule_now = self.now
         """The clock of the schedules, which a trial may speed up."""
-        self._lock = HomeLock(settings.home, command=command, wait_s=wait_s, on_wait=on_wait)
+        self._lock = lock or HomeLock(settings.home, command=command)
         self._lock.acquire()
         try:
             self.secrets = SecretStore(settings.home)

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from riskbridge import __version__
 from riskbridge.api import (
     connectors,
+    drafts,
     feeds,
     judgements,
     lists,
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     connectors.router,
     profiles.router,
+    drafts.router,
     runs.router,
     schedules.router,
     maps.router,

@@ -469,17 +469,19 @@ def own_app(home: Path | None) -> App:
     """
     from riskbridge.app import App  # noqa: PLC0415
     from riskbridge.config import load_settings  # noqa: PLC0415
+    from riskbridge.security.home import HomeLock  # noqa: PLC0415
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
 
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
     settings = load_settings(home=home or _state["home"])
     set_up_logging(settings.log_level, as_json=settings.log_json)
-    return App(
-        settings,
+    lock = HomeLock(
+        settings.home,
         command=" ".join(["riskbridge", *words[:2]]),
         wait_s=settings.home_wait_s,
         on_wait=lambda whom: typer.echo(f"{whom} Waiting for its end, {settings.home_wait_s} s at most.", err=True),
     )
+    return App(settings, lock=lock)
 
 
 def _require_tested(opened: App, connector: Connector, client_secret: str | None, *, as_json: bool) -> None:
