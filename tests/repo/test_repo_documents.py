@@ -5,21 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import riskbridge.cli.decide
-import riskbridge.cli.feeds
-import riskbridge.cli.held
-import riskbridge.cli.map
-import riskbridge.cli.model
-import riskbridge.cli.openapi
-import riskbridge.cli.preview
-import riskbridge.cli.profile
-import riskbridge.cli.record
-import riskbridge.cli.rule
-import riskbridge.cli.schedule
-import riskbridge.cli.score
-import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
-from riskbridge.cli.commands import app
+from riskbridge.cli import load_commands
 
+app = load_commands()
 ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "explanation" / "decisions").glob("*.md"))
 SECTIONS = ["Forces", "Decision", "What we gave up", "The measurement that would reverse it"]

@@ -170,6 +170,7 @@ def test_every_setting_is_described() -> None:
         "threads",
         "staging_runs_kept",
         "largest_drop_percent",
+        "home_wait_s",
         "log_level",
         "log_json",
     ]
@@ -179,6 +180,7 @@ def test_every_setting_is_described() -> None:
         "cores of the machine",
         "3",
         "50",
+        "10",
         "warning",
         "false",
     ]

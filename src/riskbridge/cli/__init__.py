@@ -63,6 +63,7 @@ def load_commands() -> Typer:
         profile,  # noqa: F401
         record,  # noqa: F401
         rule,  # noqa: F401
+        runs,  # noqa: F401
         schedule,  # noqa: F401
         score,  # noqa: F401
         serve,  # noqa: F401
