@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from riskbridge import __version__
 from riskbridge.api import (
+    audit,
     connectors,
     drafts,
     feeds,
@@ -18,6 +19,7 @@ from riskbridge.api import (
     models,
     overview,
     profiles,
+    qql,
     runs,
     schedules,
     scoring,
@@ -30,6 +32,7 @@ from riskbridge.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
+    qql.router,
     overview.router,
     connectors.router,
     profiles.router,
@@ -42,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     scoring.router,
     feeds.router,
     tokens.router,
+    audit.router,
 )
 """One a noun, in the order in which the description has them."""
 

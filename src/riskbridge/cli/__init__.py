@@ -61,6 +61,7 @@ def load_commands() -> Typer:
         openapi,  # noqa: F401
         preview,  # noqa: F401
         profile,  # noqa: F401
+        qql,  # noqa: F401
         record,  # noqa: F401
         rule,  # noqa: F401
         runs,  # noqa: F401
