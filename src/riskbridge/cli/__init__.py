@@ -55,7 +55,9 @@ def load_commands() -> Typer:
     from riskbridge.cli import (  # noqa: PLC0415 - add their commands
         decide,  # noqa: F401
         feeds,  # noqa: F401
+        file,  # noqa: F401
         held,  # noqa: F401
+        identity,  # noqa: F401
         map,  # noqa: A004, F401
         model,  # noqa: F401
         openapi,  # noqa: F401

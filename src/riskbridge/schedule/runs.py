@@ -51,7 +51,7 @@ def new_run(
         outcome=RunOutcome.QUEUED,
         started_at=now,
         observed_at=now.replace(microsecond=0),
-        scope_hash=scope_of(profile),
+        scope_hash=scope_of(connector, profile),
         pid=os.getpid(),
         trigger=trigger,
         due_at=due_at,
@@ -88,7 +88,7 @@ def take_up_run(
         profile.require_active()
         record = find_left(store, connector, profile, now) or new_run(connector, profile, now)
     record = replace(record, is_drop_accepted=record.is_drop_accepted or is_drop_accepted)
-    return begin_run(store, record, profile, now), profile
+    return begin_run(store, record, connector, profile, now), profile
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def find_left(store: ConfigStore, connector: Connector, profile: Profile, now: d
         is_same = left.profile_id == profile.profile_id
         if left.outcome is RunOutcome.QUEUED:
             chosen = left if is_same and chosen is None else chosen
-        elif is_same and _may_go_on(left, profile, now):
+        elif is_same and _may_go_on(left, connector, profile, now):
             chosen = left
         elif not is_same and left.outcome is RunOutcome.PAUSED:
             raise InputError(
@@ -154,13 +154,15 @@ def find_left(store: ConfigStore, connector: Connector, profile: Profile, now: d
     return chosen
 
 
-def begin_run(store: ConfigStore, record: RunRecord, profile: Profile, now: datetime) -> RunRecord:
+def begin_run(
+    store: ConfigStore, record: RunRecord, connector: Connector, profile: Profile, now: datetime
+) -> RunRecord:
     """The record as a run that is under way, saved: begun, or taken up again where it was.
 
     One that is too old to be taken up again, or whose profile reads something else by now, ends as interrupted, and a new
     one begins in its place.
     """
-    if record.outcome is not RunOutcome.QUEUED and _may_go_on(record, profile, now):
+    if record.outcome is not RunOutcome.QUEUED and _may_go_on(record, connector, profile, now):
         begun = replace(record, outcome=RunOutcome.RUNNING, pid=os.getpid(), is_resumed=True)
     else:
         if record.outcome is not RunOutcome.QUEUED:
@@ -171,7 +173,7 @@ def begin_run(store: ConfigStore, record: RunRecord, profile: Profile, now: date
             outcome=RunOutcome.RUNNING,
             started_at=now,
             observed_at=now.replace(microsecond=0),
-            scope_hash=scope_of(profile),
+            scope_hash=scope_of(connector, profile),
             pid=os.getpid(),
         )
     store.save_run(begun)
@@ -229,12 +231,12 @@ def find_profile(store: ConfigStore, connector: Connector, profile_id: str) -> P
     )
 
 
-def scope_of(profile: Profile) -> str:
+def scope_of(connector: Connector, profile: Profile) -> str:
     """What a profile reads, and how, as one text: a run is taken up again only by the same."""
-    return json.dumps(
-        [profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map, profile.strategy]
-    )
+    filters = [profile.device_filter, profile.finding_filter, profile.page_size]
+    files = [connector.file.as_dict()] if connector.file is not None else []
+    return json.dumps([*filters, profile.transform_map, profile.strategy, *files])
 
 
-def _may_go_on(record: RunRecord, profile: Profile, now: datetime) -> bool:
-    return record.scope_hash == scope_of(profile) and now - record.started_at < RESUME_WITHIN
+def _may_go_on(record: RunRecord, connector: Connector, profile: Profile, now: datetime) -> bool:
+    return record.scope_hash == scope_of(connector, profile) and now - record.started_at < RESUME_WITHIN
