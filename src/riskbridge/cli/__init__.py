@@ -70,6 +70,7 @@ def load_commands() -> Typer:
         schedule,  # noqa: F401
         score,  # noqa: F401
         serve,  # noqa: F401
+        token,  # noqa: F401
     )
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -206,6 +206,7 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    scope: Mapped[str] = mapped_column(String(10), server_default="write")
 
 
 class IdentificationRulesRow(Base):
