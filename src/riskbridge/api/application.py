@@ -13,6 +13,7 @@ from riskbridge.api import (
     connectors,
     drafts,
     feeds,
+    files,
     identification,
     judgements,
     lists,
@@ -23,6 +24,7 @@ from riskbridge.api import (
     qql,
     scoring,
     tokens,
+    uploads,
 )
 from riskbridge.api.access import Door
 from riskbridge.api.description import describe
@@ -36,6 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     connectors.router,
     profiles.router,
     identification.router,
+    files.router,
+    uploads.router,
     drafts.router,
     maps.router,
     models.router,
