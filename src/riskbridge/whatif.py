@@ -53,7 +53,9 @@ def try_weights(app: App, changes: dict[str, Any], *, rules: dict[str, dict[str,
     engine, warehouse = app.engine, app.warehouse
     findings = _counting(app)
     keys = findings.group_by("score_key").agg(
-        cve_id=findings.cve_id.max(), source_severity=findings.source_severity.max()
+        cve_id=findings.cve_id.max(),
+        source_severity=findings.source_severity.max(),
+        connector_id=findings.connector_id.max(),
     )
     scores = engine.materialise(score_cves(keys, warehouse.table(CVE), other, app.now().date()), "tried")
     both = findings.join(scores.select("score_key", now_qds="qds"), "score_key")

@@ -49,7 +49,7 @@ from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
 from riskbridge.score.causes import asset_causes, score_causes
-from riskbridge.score.qds import score_cves, score_key, severity_number
+from riskbridge.score.qds import finding_severity, mapped_anew, score_cves, score_key
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
@@ -335,13 +335,14 @@ class Reconciliation:
         rolled = self._rolled_up(versions, is_first=is_first)
         if not is_first:
             rolled = engine.materialise(rolled, "rolled")
-        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity))
-        scores = self._score_cves(rolled, findings, is_first=is_first)
+        rolled = rolled.mutate(score_key=self._score_key(rolled))
+        mapped = mapped_anew(findings, self.settings)
+        scores = self._score_cves(rolled, mapped, is_first=is_first)
         scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
         if is_first:
             followed = first_findings(scored)
         else:
-            scored = scored.union(self._rescored(findings, rolled, scores))
+            scored = scored.union(self._rescored(mapped, rolled, scores))
             changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
             followed = engine.materialise(changed, "finding")
             self._withdraw(versions, findings, rolled)
@@ -380,14 +381,19 @@ class Reconciliation:
         self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
-        keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
+        keys = rolled.select("score_key", "cve_id", "connector_id", severity_word="source_severity")
         if not is_first:
-            keys = keys.union(findings.select("score_key", "cve_id", severity_word="source_severity"))
-        keys = keys.group_by("score_key").agg(cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max())
+            keys = keys.union(findings.select("score_key", "cve_id", "connector_id", severity_word="source_severity"))
+        keys = keys.group_by("score_key").agg(
+            cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max(), connector_id=keys.connector_id.max()
+        )
         cve = self.changes.contents[CVE.name]
         scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
         self.changes.contents["cve_score"] = scores
         return scores
+
+    def _score_key(self, rows: ir.Table) -> ir.StringValue:
+        return score_key(rows.cve_id, rows.source_severity, rows.connector_id, self.settings.own_score_maps)
 
     def _causes(self, scores: ir.Table) -> ir.Table:
         stored = self.warehouse.table(CVE_SCORE)
@@ -402,7 +408,8 @@ class Reconciliation:
             concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
             kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
             after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
-        after = after.mutate(severity=severity_number(after.finding_severity))
+        severity = finding_severity(after.finding_severity, after.cve_id, after.connector_id, self.settings)
+        after = after.mutate(severity=severity)
         counted = after.group_by("finding_id").agg(number=after.count())
         shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
         if self.engine.scalar(shared.count()) == 0:
@@ -412,7 +419,7 @@ class Reconciliation:
     def _rescored(self, findings: ir.Table, rolled: ir.Table, scores: ir.Table) -> ir.Table:
         others = findings.anti_join(rolled, "finding_id")
         others = others.join(scores.select("score_key", now_qds="qds"), "score_key")
-        others = others.filter(others.qds != others.now_qds).mutate(qds=lambda t: t.now_qds)
+        others = others.filter((others.qds != others.now_qds) | others.is_mapped_anew).mutate(qds=lambda t: t.now_qds)
         return others.select(*ROLLED_UP, "qds", "score_key")
 
     def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
