@@ -2,7 +2,6 @@
 # Needs Python 3.11 or newer, git and make; everything else is fetched from the package registry.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-TABLER_VERSION := 1.6.1
 UV := .tools/bin/uv
 RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_DOWNLOADS := never
@@ -44,9 +43,8 @@ bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline; w
 docs: setup ## Write the generated reference pages under docs/reference
 	@$(RUN) python -m riskbridge.cli.reference docs/reference
 
-web: ## Fetch the page's style sheet anew from npm, in the version named here
-	@cd "$$(mktemp -d)" && npm pack --silent @tabler/core@$(TABLER_VERSION) >/dev/null && tar xzf tabler-core-*.tgz && \
-	  sed '$$s|/\*# sourceMappingURL=.*||' package/dist/css/tabler.min.css >$(CURDIR)/src/riskbridge/web/static/tabler.min.css
+web: ## Build the page's scripts, styles and icons anew from npm, in the versions that web/package-lock.json names
+	@cd web && npm ci --silent --no-audit --no-fund && node build.js
 
 format: setup ## Let ruff rewrite the code
 	@$(RUN) ruff check --fix . && $(RUN) ruff format .

@@ -364,8 +364,8 @@ class App:
 
         moment = self._moment(as_of)
         view = Asked(moment.finding_tables(), read_query(query, "assets", moment.now)).matching(None)
-        ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
-        return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
+        rows = view.order_by([view.trurisk.desc(), view.asset_id.asc()]).limit(limit)
+        return Listing(int(self.engine.scalar(view.count())), self._records(rows))
 
     def list_findings(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
         """Findings that a QQL query describes, highest QDS first; with `as_of` (a run or a time), those of then.
@@ -463,8 +463,7 @@ class App:
     def _moment(self, as_of: str | None = None) -> Moment:
         from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
 
-        sources = self.source_names()
-        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of, sources=sources)
+        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of, sources=self.source_names())
 
     def source_names(self) -> dict[str, str]:
         """Connector id to the name of its inventory source."""

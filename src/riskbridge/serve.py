@@ -6,13 +6,13 @@ import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -165,20 +165,22 @@ class _Guard:
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > LARGEST_BODY:
-            await PlainTextResponse("The request is too large.\n", 413)(scope, receive, send)
-            return
-        await self._app(scope, _bounded(receive), _with_headers(send, scope["path"]))
+        is_too_large = not declared.isdigit() or int(declared) > LARGEST_BODY
+        receiving = _bounded(receive, 0 if is_too_large else LARGEST_BODY)
+        await self._app(scope, receiving, _with_headers(send, scope["path"]))
 
 
-def _bounded(receive: Receive) -> Callable[[], Awaitable[Message]]:
+def _bounded(receive: Receive, most: int) -> Receive:
+    """What comes in, up to so many bytes; whoever reads on answers 413, which is where logins have been looked at."""
     taken = 0
 
     async def bounded() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if taken > LARGEST_BODY else message
+        if taken > most or (most == 0 and message["type"] == "http.request"):
+            raise HTTPException(413, f"The body is larger than {LARGEST_BODY:,} bytes")
+        return message
 
     return bounded
 

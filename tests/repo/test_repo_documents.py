@@ -10,6 +10,7 @@ import riskbridge.cli.feeds
 import riskbridge.cli.held
 import riskbridge.cli.map
 import riskbridge.cli.model
+import riskbridge.cli.openapi
 import riskbridge.cli.preview
 import riskbridge.cli.profile
 import riskbridge.cli.qql

@@ -52,7 +52,7 @@ class Served:
         else:
             answer = client.post("/login", data={"name": NAME, "password": PASSWORD, "next": "/"})
         assert answer.status_code == 303, answer.text
-        found = re.search(r'name="csrf" value="([^"]+)"', client.get("/connectors/new").text)
+        found = re.search(r'name="csrf" value="([^"]+)"', client.get("/").text)
         assert found is not None
         client.headers["x-csrf-token"] = found.group(1)
         return client

@@ -4,35 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from riskbridge import __version__
-from riskbridge.api import connectors, judgements, lists, maps, models, profiles, qql, tokens
-from riskbridge.api.access import Asked
+from riskbridge.api import (
+    connectors,
+    drafts,
+    feeds,
+    judgements,
+    lists,
+    maps,
+    models,
+    overview,
+    profiles,
+    qql,
+    scoring,
+    tokens,
+)
+from riskbridge.api.access import Door
+from riskbridge.api.description import describe
 from riskbridge.api.problems import add_problems
 from riskbridge.service import Service
+
+ROUTERS: tuple[APIRouter, ...] = (
+    lists.router,
+    qql.router,
+    overview.router,
+    connectors.router,
+    profiles.router,
+    drafts.router,
+    maps.router,
+    models.router,
+    judgements.router,
+    scoring.router,
+    feeds.router,
+    tokens.router,
+)
+"""One a noun, in the order in which the description has them."""
 
 
 def make_api(service: Service) -> FastAPI:
     """The API of a service, to be mounted at `/api/v1`."""
-    api = FastAPI(title="riskbridge", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    api = _make([Middleware(Door, service=service)])
     api.state.service = service
     add_problems(api)
-    for router in (
-        lists.router,
-        qql.router,
-        connectors.router,
-        profiles.router,
-        judgements.router,
-        maps.router,
-        models.router,
-        tokens.router,
-    ):
-        api.include_router(router)
 
     @api.get("/openapi.json", tags=["about"])
-    def describe(_: Asked) -> dict[str, Any]:
+    def show_description() -> dict[str, Any]:
         """This API in OpenAPI 3.1."""
-        return api.openapi()
+        return describe_api()
 
+    return api
+
+
+def describe_api() -> dict[str, Any]:
+    """The API as an OpenAPI 3.1 document; needs no home."""
+    return describe(_make([]))
+
+
+def _make(middleware: list[Middleware]) -> FastAPI:
+    api = FastAPI(
+        title="riskbridge",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        middleware=middleware,
+        # The door has an answer of its own for bodies of another kind.
+        strict_content_type=False,
+    )
+    for router in ROUTERS:
+        api.include_router(router)
     return api

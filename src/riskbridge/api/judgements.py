@@ -6,14 +6,53 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
 
 from riskbridge.api.access import Asked, Served
-from riskbridge.api.shapes import DecisionShape, QueryDecisionShape, ReasonShape
+from riskbridge.api.shapes import DecisionShape, QueryDecisionShape, ReasonShape, Rows
+from riskbridge.api.tables import FindingRow, HoldRow
 from riskbridge.decisions import decide
 from riskbridge.holds import decide_hold, list_holds, show_hold
 from riskbridge.service import Service
 
 router = APIRouter(tags=["judgements"])
+
+
+class Decided(BaseModel):
+    """How many findings were decided about, the run it is published under, and the decision in words."""
+
+    findings: int
+    run: int
+    decision: str
+
+
+class HeldReason(BaseModel):
+    """Why held detections would close, how many, and an example of the evidence."""
+
+    close_reason: str
+    detections: int
+    evidence: str
+
+
+class HoldShown(BaseModel):
+    """A hold: its detections by reason, how many are still out of sight, and the findings that weigh most."""
+
+    hold: HoldRow
+    still_out_of_sight: int
+    reasons: list[HeldReason]
+    findings: list[FindingRow]
+
+
+class Judged(BaseModel):
+    """A hold as it stands after a person judged it, and how many detections closed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hold_id: str
+    state: str
+    decided_by: str
+    why: str
+    closed: int
 
 
 def take(
@@ -33,36 +72,35 @@ def take(
 
 
 @router.post("/findings/{finding_id}/decision")
-def decide_finding(caller: Asked, service: Served, finding_id: str, shape: DecisionShape) -> dict[str, Any]:
+def decide_finding(caller: Asked, service: Served, finding_id: str, shape: DecisionShape) -> Decided:
     """Decide about one finding; no run overwrites it."""
-    return take(service, caller.account.name, shape, finding_id=finding_id)
+    return Decided.model_validate(take(service, caller.account.name, shape, finding_id=finding_id))
 
 
 @router.post("/decisions")
-def decide_findings(caller: Asked, service: Served, shape: QueryDecisionShape) -> dict[str, Any]:
+def decide_findings(caller: Asked, service: Served, shape: QueryDecisionShape) -> Decided:
     """Decide about every finding that a query describes."""
-    return take(service, caller.account.name, shape, query=shape.query)
+    return Decided.model_validate(take(service, caller.account.name, shape, query=shape.query))
 
 
 @router.get("/holds")
-def list_held(_: Asked, service: Served, connector: str | None = None, *, is_all: bool = False) -> dict[str, Any]:
+def list_held(_: Asked, service: Served, connector: str | None = None, *, is_all: bool = False) -> Rows[HoldRow]:
     """Closings that wait for a person, or all there ever were; newest first."""
     with service.reading() as app:
-        rows = list_holds(app, connector, is_all=is_all)
-    return {"count": len(rows), "rows": rows}
+        return Rows.of([HoldRow(row) for row in list_holds(app, connector, is_all=is_all)])
 
 
 @router.get("/holds/{hold_id}")
-def show_held(_: Asked, service: Served, hold_id: str) -> dict[str, Any]:
+def show_held(_: Asked, service: Served, hold_id: str) -> HoldShown:
     """One hold: its detections by reason, and the findings among them that weigh most."""
     with service.reading() as app:
-        return show_hold(app, hold_id)
+        return HoldShown.model_validate(show_hold(app, hold_id))
 
 
 @router.post("/holds/{hold_id}/{verdict}")
 def judge_held(
     caller: Asked, service: Served, hold_id: str, verdict: Literal["approve", "reject"], shape: ReasonShape
-) -> dict[str, Any]:
+) -> Judged:
     """Approve held closings, which then close, or reject them, which keeps everything open."""
     with service.changing(caller.account.name) as app:
-        return decide_hold(app, hold_id, shape.why, is_approved=verdict == "approve")
+        return Judged.model_validate(decide_hold(app, hold_id, shape.why, is_approved=verdict == "approve"))

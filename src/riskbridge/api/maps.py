@@ -23,6 +23,7 @@ from riskbridge.maps import (
 )
 from riskbridge.model.map_version import MapVersion
 from riskbridge.store.config.store import ConfigStore
+from riskbridge.workbench import MOST_EXAMPLES, MOST_PREVIEWED, MapDraft, compare, preview_map
 
 router = APIRouter(tags=["transform maps"])
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -53,6 +54,30 @@ class DraftShape(BaseModel):
     name: _Name
     sources: Annotated[list[str], Field(min_length=1, max_length=20)]
     targets: Annotated[list[str], Field(max_length=5)] = ["asset_draft", "detection_draft"]
+
+
+class PreviewShape(BaseModel):
+    """A map on staged rows: by name, `name/version`, or as it is being edited."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    map: dict[str, Any] | Annotated[str, Field(max_length=1_000_000)]
+    source: str | None = None
+    target: str | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_PREVIEWED)] = 5
+    offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+
+
+class DifferenceShape(BaseModel):
+    """Two maps on the same staged rows; without `before`, the map of the connector's profile."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    map: dict[str, Any] | Annotated[str, Field(max_length=1_000_000)]
+    before: dict[str, Any] | Annotated[str, Field(max_length=1_000_000)] | None = None
+    source: str | None = None
+    examples: Annotated[int, Field(ge=1, le=MOST_EXAMPLES)] = 5
+    rows: Annotated[int, Field(ge=1, le=100_000_000)] | None = 200_000
 
 
 @router.get("/maps")
@@ -96,6 +121,37 @@ def check_map(_: Asked, service: Served, shape: MapShape) -> dict[str, Any]:
 def begin_map(_: Asked, service: Served, shape: DraftShape) -> dict[str, Any]:
     """The beginning of a map for data models, to be completed; nothing is stored."""
     return draft_map(service.app.store, shape.name, shape.sources, shape.targets)
+
+
+@router.post("/connectors/{connector}/map-preview")
+def preview(_: Asked, service: Served, connector: str, shape: PreviewShape) -> dict[str, Any]:
+    """A map on rows that runs of the connector staged, field by field; nothing is stored."""
+    with service.reading() as app:
+        return preview_map(
+            app,
+            connector,
+            MapDraft(shape.map),
+            source=shape.source,
+            target=shape.target,
+            limit=shape.limit,
+            offset=shape.offset,
+        )
+
+
+@router.post("/connectors/{connector}/map-difference")
+def show_difference(_: Asked, service: Served, connector: str, shape: DifferenceShape) -> dict[str, Any]:
+    """What a map would change on staged rows: values, identity, severity, findings; nothing is stored."""
+    before = None if shape.before is None else MapDraft(shape.before)
+    with service.reading() as app:
+        return compare(
+            app,
+            connector,
+            MapDraft(shape.map),
+            before,
+            source=shape.source,
+            examples=shape.examples,
+            most_rows=shape.rows,
+        )
 
 
 @router.get("/maps/{name}")

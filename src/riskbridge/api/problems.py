@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
-from fastapi import FastAPI, Request
+import structlog
+from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from riskbridge.api.etag import StaleEditError
 from riskbridge.errors import ConfigError, FatalError, InputError, RetryableError, RiskbridgeError
 
 MEDIA_TYPE = "application/problem+json"
-_CONFLICTS = (
-    "connector.exists",
-    "profile.exists",
-    "account.exists",
-    "map.exists",
-    "map.in-use",
-    "run.under-way",
-    "run.not-under-way",
-)
+MOST_FAULTS = 50
+_CONFLICTS = ("run.under-way", "run.not-under-way", "hold.decided", "map.in-use")
 _BY_CODE = {
+    "cloud.unknown": HTTPStatus.BAD_REQUEST,
+    "score.unknown-rule": HTTPStatus.NOT_FOUND,
     "account.wrong-login": HTTPStatus.UNAUTHORIZED,
     "account.no-login": HTTPStatus.UNAUTHORIZED,
     "account.bad-csrf": HTTPStatus.FORBIDDEN,
+    "account.foreign-origin": HTTPStatus.FORBIDDEN,
+    "account.read-only": HTTPStatus.FORBIDDEN,
     "account.wait": HTTPStatus.TOO_MANY_REQUESTS,
     "edit.no-tag": HTTPStatus.PRECONDITION_REQUIRED,
     "edit.stale": HTTPStatus.PRECONDITION_FAILED,
+    "request.not-json": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "request.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 _STATUS: dict[type[RiskbridgeError], HTTPStatus] = {
     InputError: HTTPStatus.BAD_REQUEST,
@@ -38,58 +39,43 @@ _STATUS: dict[type[RiskbridgeError], HTTPStatus] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     FatalError: HTTPStatus.BAD_GATEWAY,
 }
+_SEE = "See /api/v1/openapi.json for what is expected."
+_log = structlog.get_logger(__name__)
 
 
 def status_of(error: RiskbridgeError) -> HTTPStatus:
     """The HTTP status of a failure: 404 for what is not there, 409 for what is taken or under way, else by remedy."""
+    if error.code in _BY_CODE:
+        return _BY_CODE[error.code]
     if isinstance(error, InputError):
         if error.code.endswith(".unknown"):
             return HTTPStatus.NOT_FOUND
-        if error.code in _CONFLICTS:
+        if error.code.endswith(".exists") or error.code in _CONFLICTS:
             return HTTPStatus.CONFLICT
-        if error.code in _BY_CODE:
-            return _BY_CODE[error.code]
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
-def add_problems(app: FastAPI) -> None:
-    """Every failure of the API leaves it as a problem body."""
-
-    @app.exception_handler(RiskbridgeError)
-    def _known(_: Request, error: RiskbridgeError) -> JSONResponse:
-        problem = _problem(status_of(error), error.code, error.message, error.remedy, error.context | _extras(error))
-        if isinstance(error, StaleEditError):
-            problem.headers["etag"] = error.tag
-        return problem
-
-    @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0] if error.errors() else {"loc": (), "msg": "it cannot be read"}
-        where = ".".join(str(part) for part in first["loc"])
-        return _problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "request.invalid",
-            f"The request's {where} cannot be used: {first['msg']}.",
-            "See /api/v1/openapi.json for what is expected.",
-            {},
-        )
-
-    @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
-        status = HTTPStatus(error.status_code)
-        return _problem(
-            status, f"http.{status.value}", f"{status.phrase}.", "See /api/v1/openapi.json for what there is.", {}
-        )
+def problem_of(error: RiskbridgeError) -> Response:
+    """A failure as an answer; after a stale edit with the resource as it is now, and its ETag."""
+    context, headers = dict[str, object](error.context), dict[str, str]()
+    if isinstance(error, StaleEditError):
+        context["current"], headers["etag"] = error.current, error.tag
+    if error.code == "account.no-login":
+        headers["www-authenticate"] = "Bearer"
+    return problem(status_of(error), error.code, error.message, error.remedy, context, headers)
 
 
-def _extras(error: RiskbridgeError) -> dict[str, object]:
-    """What a failure brings along besides its context: after a stale edit, the resource as it is now."""
-    return {"current": error.current} if isinstance(error, StaleEditError) else {}
-
-
-def _problem(status: HTTPStatus, code: str, message: str, remedy: str, context: Mapping[str, object]) -> JSONResponse:
+def problem(
+    status: HTTPStatus,
+    code: str,
+    message: str,
+    remedy: str,
+    context: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem body."""
     body = {
-        **context,
+        **(context or {}),
         "type": f"https://riskbridge.invalid/errors#{code}",
         "title": status.phrase,
         "status": status.value,
@@ -97,4 +83,39 @@ def _problem(status: HTTPStatus, code: str, message: str, remedy: str, context: 
         "code": code,
         "remedy": remedy,
     }
-    return JSONResponse(jsonable_encoder(body), status.value, media_type=MEDIA_TYPE)
+    # What somebody sent may come back here; as ASCII it can be written whatever it holds.
+    text = json.dumps(jsonable_encoder(body), ensure_ascii=True)
+    return Response(text, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def add_problems(app: FastAPI) -> None:
+    """Every failure of the API leaves it as a problem body."""
+
+    @app.exception_handler(RiskbridgeError)
+    def _known(_: Request, error: RiskbridgeError) -> Response:
+        return problem_of(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> Response:
+        # What was sent stays out of it: it may be a secret.
+        faults = [_fault(found) for found in error.errors()[:MOST_FAULTS]]
+        first = faults[0] if faults else {"where": "body", "message": "it cannot be read"}
+        message = f"The request's {first['where']} cannot be used: {first['message']}."
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", message, _SEE, {"faults": faults})
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        detail = error.detail if isinstance(error.detail, str) else status.phrase
+        headers = dict(error.headers or {})
+        return problem(status, f"http.{status.value}", f"{detail.rstrip('.')}.", _SEE, headers=headers)
+
+    @app.exception_handler(Exception)
+    def _fault_of_ours(request: Request, error: Exception) -> Response:
+        _log.error("request.broken", method=request.method, path=request.url.path, exc_info=error)
+        message = "The request met a fault of ours."
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "server.fault", message, "See the server's log; report it.")
+
+
+def _fault(found: Any) -> dict[str, str]:
+    return {"where": ".".join(str(part) for part in found["loc"]), "message": str(found["msg"])}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
+from riskbridge.api.shapes import Rows
 from riskbridge.assist import check, complete
-from riskbridge.search.tokens import TOKENS, Subject, Token
+from riskbridge.search.tokens import TOKENS, Subject
 
 router = APIRouter(tags=["queries"])
 
@@ -50,14 +52,23 @@ class QueryShape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     subject: Subject
-    query: Annotated[str, Field(max_length=1_000_000)]
+    query: Annotated[str, Field(max_length=500_000)]
 
 
-class TokenPage(BaseModel):
-    """What queries may ask."""
+class TokenShown(BaseModel):
+    """What a query may ask about: how it is named, of which column it is, and how values are read.
 
-    count: int
-    rows: list[dict[str, Any]]
+    `element` names the rows of which a row of the list may have several, and `values` all that there can be.
+    """
+
+    name: str
+    aliases: list[str]
+    kind: Annotated[str, Field(description="text is searched by words, a keyword by its whole value")]
+    description: str
+    column: str
+    is_list: bool
+    element: str | None
+    values: list[str]
 
 
 @router.get("/qql/complete")
@@ -88,21 +99,6 @@ def check_long_query(_: Asked, service: Served, shape: QueryShape) -> CheckedSha
 
 
 @router.get("/tokens/{subject}")
-def list_search_tokens(_: Asked, subject: Subject) -> TokenPage:
+def list_search_tokens(_: Asked, subject: Subject) -> Rows[TokenShown]:
     """What a query about assets or findings may ask."""
-    rows = [shown(t) for t in TOKENS[subject]]
-    return TokenPage(count=len(rows), rows=rows)
-
-
-def shown(token: Token) -> dict[str, Any]:
-    """A token as plain data."""
-    return {
-        "name": token.name,
-        "aliases": list(token.aliases),
-        "kind": token.kind,
-        "description": token.description,
-        "column": token.column,
-        "is_list": token.is_list,
-        "element": token.element,
-        "values": list(token.values),
-    }
+    return Rows.of([TokenShown.model_validate(asdict(token)) for token in TOKENS[subject]])

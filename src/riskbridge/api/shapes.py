@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -48,11 +48,11 @@ class Rows(BaseModel, Generic[T]):
         return cls(count=len(rows), rows=list(rows))
 
 
-class RowPage(BaseModel):
-    """A page of rows; `next_page` is what to ask for next, null on the last page."""
+class RowPage(BaseModel, Generic[T]):
+    """A page of a long list; `count` is how many match in all, `next_page` what to ask for next, null on the last page."""
 
     count: int
-    rows: list[dict[str, Any]]
+    rows: list[T]
     next_page: str | None = None
 
 

@@ -184,6 +184,63 @@ def map_functions(*, as_json: Json = False) -> None:
     )
 
 
+@map_app.command("preview")
+def map_preview(
+    which: Annotated[str, typer.Argument(metavar="MAP", help="A map's name, name/version, or a file with one")],
+    connector: Annotated[str, typer.Option(help="Connector whose staged rows are shown")],
+    source: Annotated[str | None, typer.Option(help="Source data model; left out: the first with rows")] = None,
+    target: Annotated[str | None, typer.Option(help="Target table; left out: the source's first")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Rows to show")] = 3,
+    offset: Annotated[int, typer.Option(min=0, help="Rows to pass before")] = 0,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """See a map at work on rows that a run has staged, field by field."""
+    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+    from riskbridge.workbench import preview_map  # noqa: PLC0415
+
+    with open_app(home) as opened:
+        draft = _draft(which)
+        shown = preview_map(opened, connector, draft, source=source, target=target, limit=limit, offset=offset)
+    if as_json:
+        say_json(shown)
+        return
+    typer.echo(f"{shown['source']} > {shown['target']}, of {shown['staged']:,} rows of run {shown['run_id'][:8]}")
+    for row in shown["rows"]:
+        told = f": {row['reason']}, {row['detail']}" if row["reason"] else ""
+        typer.echo(f"\npage {row['page']} row {row['row']} is a {row['outcome']}{told}")
+        fields = [{"from": _told(f["from"]), "to": f["target"], "result": _one(f["result"])} for f in row["fields"]]
+        render_rows(fields, empty="")
+
+
+@map_app.command("diff")
+def map_diff(
+    which: Annotated[str, typer.Argument(metavar="MAP", help="A map's name, name/version, or a file with one")],
+    connector: Annotated[str, typer.Option(help="Connector whose staged rows are mapped")],
+    before: Annotated[str | None, typer.Option(help="What it is compared with; left out: the profile's map")] = None,
+    source: Annotated[str | None, typer.Option(help="Source data model; left out: all with rows")] = None,
+    examples: Annotated[int, typer.Option(min=1, max=50, help="Examples of each difference")] = 3,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows of each stream to look at; left out: all")] = None,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """See what a map would change on rows that runs have staged, before it is saved or used."""
+    from riskbridge.cli.render import say_json  # noqa: PLC0415
+    from riskbridge.workbench import compare  # noqa: PLC0415
+
+    with open_app(home) as opened:
+        was = None if before is None else _draft(before)
+        found = compare(opened, connector, _draft(which), was, source=source, examples=examples, most_rows=rows)
+    if as_json:
+        say_json(found)
+        return
+    typer.echo(f"{found['before']} to {found['after']} on staged rows of '{found['connector']}'. Nothing was saved.")
+    for stream in found["streams"]:
+        _render_difference(stream)
+
+
 def read_file(file: Path) -> str:
     """The text of a file, or of standard input for `-`.
 
@@ -235,3 +292,53 @@ def _as_row(row: dict[str, Any]) -> dict[str, Any]:
         "to": row["to"],
         "marks": ", ".join(marks),
     }
+
+
+def _draft(which: str) -> Any:
+    """A map by name, or out of a file where there is one of that path."""
+    from riskbridge.transform.spec import read_text  # noqa: PLC0415
+    from riskbridge.workbench import MapDraft  # noqa: PLC0415
+
+    path = Path(which)
+    is_file = which == "-" or path.suffix in (".toml", ".json") or path.is_file()
+    return MapDraft(read_text(read_file(path)) if is_file else which)
+
+
+def _render_difference(stream: dict[str, Any]) -> None:
+    from riskbridge.cli.render import render_rows  # noqa: PLC0415
+
+    part = "" if stream["is_whole"] else " (the first ones)"
+    counts = "{draft:,} drafts, {reject:,} rejects, {passed:,} passed over"
+    typer.echo(f"\n{stream['source']} > {stream['target']}: {stream['rows']:,} rows{part}")
+    typer.echo(f"  before: {counts.format(**stream['before'])}")
+    typer.echo(f"  after:  {counts.format(**stream['after'])}")
+    typer.echo(f"  records that would be others (keys): {stream['identity']['changed']:,}")
+    if "findings" in stream:
+        f = stream["findings"]
+        typer.echo(f"  severity changed: {stream['severity']['changed']:,}")
+        typer.echo(
+            f"  findings: {f['before']:,} to {f['after']:,}; {f['gone']:,} go, {f['new']:,} come, "
+            f"{f['split']:,} split, {f['joined']:,} join"
+        )
+    render_rows(
+        [
+            {
+                "field": field["target"],
+                "changed": f"{field['changed']:,}",
+                "emptied": f"{field['emptied']:,}",
+                "filled": f"{field['filled']:,}",
+                "for example": f"{_one(example['before'])} → {_one(example['after'])}",
+            }
+            for field in stream["fields"]
+            for example in field["examples"][:1]
+        ],
+        empty="  No value differs.",
+    )
+
+
+def _told(values: dict[str, Any]) -> str:
+    return ", ".join(f"{path}={_one(value)}" for path, value in values.items())
+
+
+def _one(value: Any) -> str:
+    return "-" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)

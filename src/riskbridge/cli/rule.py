@@ -68,16 +68,10 @@ def rule_list(home: Home = None, *, as_json: Json = False) -> None:
 
 
 def _keep(opened: App, rules: dict[str, dict[str, Any]], what: str, *, as_json: bool) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     from riskbridge.cli.render import say  # noqa: PLC0415
-    from riskbridge.feeds import rescore  # noqa: PLC0415
-    from riskbridge.scoring import load_score_settings, make_rules, save_rules  # noqa: PLC0415
+    from riskbridge.rescoring import change_rules  # noqa: PLC0415
 
-    # Scored before they are kept: should that fail, rules and scores still go together.
-    settings = replace(load_score_settings(opened.store), rules=make_rules(rules))
-    moved = rescore(opened, what, settings=settings)
-    save_rules(opened.store, rules)
+    moved = change_rules(opened, rules, what)
     text = "The first run scores with it." if moved is None else f"Scored anew: {moved['assets']:,} assets moved."
     say({"rules": len(rules), "rescored": moved}, f"Kept {len(rules)} rules. {text}", as_json=as_json)
 

@@ -32,19 +32,12 @@ def score_show(home: Home = None, *, as_json: Json = False) -> None:
 def score_set(weights: Weights, home: Home = None, *, as_json: Json = False) -> None:
     """Change weights, and score everything anew; try them first with: riskbridge score try."""
     from riskbridge.cli.render import say  # noqa: PLC0415
-    from riskbridge.feeds import rescore  # noqa: PLC0415
-    from riskbridge.scoring import (  # noqa: PLC0415
-        load_score_settings,
-        parse_changes,
-        save_score_settings,
-        with_changes,
-    )
+    from riskbridge.rescoring import change_weights  # noqa: PLC0415
+    from riskbridge.scoring import parse_changes  # noqa: PLC0415
 
     changes = parse_changes(weights)
     with open_app(home) as opened:
-        # Scored before they are kept: should that fail, weights and scores still go together.
-        moved = rescore(opened, "weights changed", settings=with_changes(load_score_settings(opened.store), changes))
-        save_score_settings(opened.store, changes)
+        moved = change_weights(opened, changes)
     say({"changed": changes, "rescored": moved}, _told(moved), as_json=as_json)
 
 
@@ -52,13 +45,10 @@ def score_set(weights: Weights, home: Home = None, *, as_json: Json = False) -> 
 def score_reset(home: Home = None, *, as_json: Json = False) -> None:
     """Take the built-in weights again, and score everything anew."""
     from riskbridge.cli.render import say  # noqa: PLC0415
-    from riskbridge.feeds import rescore  # noqa: PLC0415
-    from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415
-    from riskbridge.scoring import forget_score_settings  # noqa: PLC0415
+    from riskbridge.rescoring import reset_weights  # noqa: PLC0415
 
     with open_app(home) as opened:
-        moved = rescore(opened, "weights reset", settings=ScoreSettings())
-        forget_score_settings(opened.store)
+        moved = reset_weights(opened)
     say({"rescored": moved}, _told(moved), as_json=as_json)
 
 

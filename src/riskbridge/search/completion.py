@@ -191,7 +191,9 @@ def _names(place: Place, subject: Subject) -> list[Suggestion]:
     if not place.parents:
         named = ((_rank(g.lower(), typed), g) for g in sorted(groups))
         found += [
-            (r, Suggestion(f"{g}:(", "group", "Conditions on one of them")) for r, g in named if r is not None and typed
+            ((r, True), Suggestion(f"{g}:(", "group", "Conditions on one of them"))
+            for r, g in named
+            if r is not None and typed
         ]
     order = sorted(range(len(found)), key=lambda n: (found[n][0], n))
     suggestions = [found[n][1] for n in order[:MOST]]

@@ -39,6 +39,12 @@ class StagingArea:
                 raise ValueError(f"{name!r} is no name of a run or stream")
         return StagedStream(self._root / run_id / stream, now=self._now)
 
+    def find_closed(self, run_id: str, stream: str) -> StagedStream | None:
+        """The stream of a run that was read to its end; None when it was not, or its rows are kept no more."""
+        folder = self._root / run_id / stream
+        known = _NAME.fullmatch(run_id) and _NAME.fullmatch(stream) and (folder / CLOSED).is_file()
+        return StagedStream(folder, now=self._now) if known else None
+
     def runs(self) -> list[str]:
         """The ids of runs with staged rows, newest first."""
         if not self._root.is_dir():

@@ -81,6 +81,48 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     return Mapped(drafts, _rejects(stream, raw.filter(is_refused), refusals))
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of each raw row, as columns over the raw table, so that two maps can be laid side by side.
+
+    Attributes:
+        columns: Every target column by name; what it would be also where the row is refused.
+        reason: Why the row is refused; null for a draft.
+        detail: The same in words.
+        is_passed_over: The row tells of nothing, and becomes neither.
+    """
+
+    columns: dict[str, Any]
+    reason: ir.StringValue
+    detail: ir.StringValue
+    is_passed_over: ir.BooleanValue
+
+
+def judge(stream: StreamMap, raw: ir.Table) -> Judged:
+    """What `telling` and `apply` make of each raw row, without taking the rows apart.
+
+    Raises:
+        ConfigError: `transform.column-missing`.
+    """
+    _check_columns(stream, raw)
+    types = source_types(stream.source)
+    filled = {row.column: _map_row(row, raw, types) for row in stream.rows}
+    refusals = _refusals(stream, raw, filled, types)
+    none = ibis.null("string")
+    passed = ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)) if stream.passes_over else ~_TRUE
+    return Judged(
+        columns=_target_columns(stream, filled, without=tuple(PROVENANCE)),
+        reason=ibis.cases(*((r.condition, r.reason) for r in refusals), else_=none),
+        detail=ibis.cases(*((r.condition, r.detail) for r in refusals), else_=none),
+        is_passed_over=passed,
+    )
+
+
+def source_values(stream: StreamMap, raw: ir.Table) -> dict[str, Any]:
+    """Every source field that the map's rows read, by its path, as columns over the raw table."""
+    return {path: _read(raw, path) for path in dict.fromkeys(p for row in stream.rows for p in row.sources)}
+
+
 def apply_by_kind(
     stream: StreamMap, raw: ir.Table, materialise: Callable[[ir.Table], ir.Table], *, first_kind: int = 0
 ) -> ByKind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +39,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 1 else f"{value:,.10g}"
+        return f"{value:,.3g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
@@ -54,6 +54,38 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {int(value % 60):02d} s"
 
 
+def spaced(name: str) -> str:
+    """A name of the model in words: `operating_system_name` as operating system name."""
+    return name.removeprefix("is_").removeprefix("has_").replace("_", " ").replace("-", " ")
+
+
+def ago(text: str | None, now: datetime | None = None) -> str:
+    """How long ago an ISO time was, in the unit that fits; '-' for none."""
+    if not text:
+        return "-"
+    passed = ((now or datetime.now(UTC)) - datetime.fromisoformat(text)).total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if (number := int(passed // length)) >= 1:
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now"
+
+
+NUMERIC = frozenset(
+    {
+        "acs", "open_findings", "critical_count", "high_count", "medium_count", "low_count", "epss", "epss_percentile",
+        "cvss_score", "severity", "open_detections", "source_count", "reopened_count", "time_to_fix_days", "qvss",
+    }
+)  # fmt: skip
+"""Columns of lists whose values stand right-aligned."""
+
+
+def numeric_column(name: str) -> bool:
+    """Whether a list's column holds numbers to compare."""
+    return name in NUMERIC
+
+
+TESTS: dict[str, Callable[..., bool]] = {"numeric_column": numeric_column}
+
 FILTERS: dict[str, Callable[..., str]] = {
     "qds_band": qds_band,
     "trurisk_band": trurisk_band,
@@ -61,5 +93,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "moment": moment,
     "shown": shown,
     "seconds": seconds,
+    "spaced": spaced,
+    "ago": ago,
     "in_path": lambda text: quote(str(text), safe=""),
 }

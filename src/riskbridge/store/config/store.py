@@ -21,6 +21,7 @@ from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
+from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.score_maps import ConfigScoreMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
@@ -90,6 +91,11 @@ class ConfigStore:
     def accounts(self) -> ConfigAccounts:
         """Accounts, sessions and API tokens."""
         return ConfigAccounts(self._database)
+
+    @property
+    def drafts(self) -> ConfigDrafts:
+        """What people began to set up and have not saved yet."""
+        return ConfigDrafts(self._database)
 
     @property
     def maps(self) -> ConfigMaps:

@@ -1,0 +1,41 @@
+"""Assets and findings taken apart, as OpenAPI describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskbridge.api.tables import AssetRow, ClaimRow, DetectionRow, EventRow, FindingRow, LinkRow, SoftwareRow
+
+Factors = dict[str, dict[str, Any]]
+
+
+class Explanation(BaseModel):
+    """A score taken apart; other parts may come along."""
+
+    model_config = ConfigDict(extra="allow")
+
+    score: int
+    formula: Annotated[str, Field(description="Name and version", examples=["qds-open-1"])]
+    factors: Annotated[
+        Factors, Field(description="By name: `value`, `weight`, `contribution` in points, and `text` in words")
+    ]
+    why: Annotated[str, Field(description="The score in one line")]
+    events: Annotated[list[EventRow], Field(description="Oldest first, up to 1,000")]
+
+
+class FindingExplained(Explanation):
+    """A finding, its QDS taken apart, every source's claim of its CVE, its detections and events."""
+
+    finding: FindingRow
+    claims: list[ClaimRow]
+    detections: list[DetectionRow]
+
+
+class AssetExplained(Explanation):
+    """An asset, its TruRisk taken apart, its software, and the evidence by which its source records are one."""
+
+    asset: AssetRow
+    software: list[SoftwareRow]
+    identity: list[LinkRow]

@@ -1,0 +1,216 @@
+"""The estate over time and at a glance: what the first page of an interface shows, each number with the query for its rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from riskbridge.sla import load_sla
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+    from riskbridge.app import App
+    from riskbridge.moment import Moment
+
+OPEN = "not finding.status: FIXED"
+AGES = ((0, 7, "a week or less"), (8, 30, "8 to 30 days"), (31, 90, "31 to 90 days"), (91, 180, "91 to 180 days"))
+OLDEST = (181, "over 180 days")
+SEEN = ((1, "a day"), (7, "a week"), (30, "a month"))
+CLOCKS = ("breached", "at-risk", "within")
+EVENTS = ("found", "reopened", "fixed")
+MOST_DAYS = 366
+
+
+def list_events(app: App, *, days: int = 90) -> list[dict[str, Any]]:
+    """Findings that were found, returned and were fixed on each of the last days, oldest first; days without are left out.
+
+    Args:
+        app: The home.
+        days: How far back, 1 to `MOST_DAYS`.
+
+    Returns:
+        `day` (ISO), `found`, `reopened`, `fixed`.
+    """
+    import ibis  # noqa: PLC0415 - loads Ibis
+
+    from riskbridge.model.target import EVENT  # noqa: PLC0415
+
+    since = app.now() - timedelta(days=max(1, min(days, MOST_DAYS)))
+    moment = _moment(app)
+
+    def make() -> ir.Table:
+        events = moment.warehouse.table(EVENT)
+        recent = events.filter(events.kind.isin(EVENTS) & (events.at >= ibis.literal(since, "timestamp('UTC', 6)")))
+        counts = {kind: (recent.kind == kind).sum() for kind in EVENTS}
+        return recent.group_by(day=recent.at.date()).agg(**counts).order_by("day")
+
+    rows = app.engine.remembered(("events by day", days, f"{since:%Y-%m-%d}"), make)
+    return [{"day": row["day"].isoformat(), **{k: int(row[k] or 0) for k in EVENTS}} for row in rows]
+
+
+def count_ages(app: App) -> list[dict[str, Any]]:
+    """Open findings by the days since their first sighting, youngest first.
+
+    Returns:
+        `label`, `findings`, `critical` (those with a QDS of 90 or more) and `query`, which describes the same findings.
+    """
+    bounds = [*AGES, (OLDEST[0], None, OLDEST[1])]
+    moment = _moment(app)
+    now = moment.now
+
+    def make() -> ir.Table:
+        rows = _open(moment, {"first_found_at", "qds"})
+        sums: dict[str, ir.Value] = {}
+        for number, (lowest, highest, _) in enumerate(bounds):
+            there = rows.first_found_at <= _at(now, lowest)
+            if highest is not None:
+                there &= rows.first_found_at > _at(now, highest + 1)
+            sums |= {f"all_{number}": there.sum(), f"critical_{number}": (there & (rows.qds >= 90)).sum()}
+        return rows.agg(**sums)
+
+    (counted,) = app.engine.remembered(("ages", f"{now:%Y-%m-%dT%H:%M}"), make)
+    return [
+        {
+            "label": label,
+            "findings": int(counted[f"all_{number}"] or 0),
+            "critical": int(counted[f"critical_{number}"] or 0),
+            "query": f"{_range('finding.detectionAge', lowest, highest)} and {OPEN}",
+        }
+        for number, (lowest, highest, label) in enumerate(bounds)
+    ]
+
+
+def count_clocks(app: App) -> list[dict[str, Any]]:
+    """Open findings by how they stand against their due dates, the worst first: `state`, `findings`, `query`."""
+    moment = _moment(app)
+
+    def make() -> ir.Table:
+        rows = _open(moment, {"sla_state"})
+        return rows.agg(**{state.replace("-", "_"): (rows.sla_state == state).sum() for state in CLOCKS})
+
+    (counted,) = app.engine.remembered(("clocks", moment.sla, f"{moment.now:%Y-%m-%dT%H:%M}"), make)
+    return [
+        {
+            "state": state,
+            "findings": int(counted[state.replace("-", "_")] or 0),
+            "query": f"finding.slaStatus: {state} and {OPEN}",
+        }
+        for state in CLOCKS
+    ]
+
+
+def count_freshness(app: App) -> list[dict[str, Any]]:
+    """Assets by when a source last reported them: `label`, `assets`, `query`; the freshest first."""
+    moment = _moment(app)
+    now = moment.now
+
+    def make() -> ir.Table:
+        rows = moment.asset_view()
+        sums, newer = {}, None
+        for days, _ in SEEN:
+            since = rows.last_seen_at > _at(now, days)
+            sums[f"within_{days}"] = (since if newer is None else since & ~newer).sum()
+            newer = since
+        assert newer is not None
+        return rows.agg(**sums, older=(~newer).sum(), unknown=rows.last_seen_at.isnull().sum())
+
+    (counted,) = app.engine.remembered(("freshness", f"{now:%Y-%m-%dT%H:%M}"), make)
+    told, before = [], None
+    for days, label in SEEN:
+        query = f"asset.lastSeenDate > now-{days}d"
+        query += "" if before is None else f" and not asset.lastSeenDate > now-{before}d"
+        told.append({"label": f"seen within {label}", "assets": int(counted[f"within_{days}"] or 0), "query": query})
+        before = days
+    older = f"not asset.lastSeenDate > now-{before}d and not asset.lastSeenDate is null"
+    return [*told, {"label": "seen longer ago", "assets": int(counted["older"] or 0), "query": older}]
+
+
+def list_worst_cves(app: App, *, limit: int = 100) -> list[dict[str, Any]]:
+    """CVEs of open findings, the worst first: `cve_id`, `cvss_score`, `epss` (null where nobody told us), `qds`, `findings`."""
+    moment = _moment(app)
+
+    def make() -> ir.Table:
+        import ibis  # noqa: PLC0415 - loads Ibis
+
+        rows = _open(moment, {"cve_id", "qds", "epss", "cvss_score"}).filter(lambda t: t.cve_id.notnull())
+        grouped = rows.group_by("cve_id").agg(
+            cvss_score=rows.cvss_score.max(), epss=rows.epss.max(), qds=rows.qds.max(), findings=rows.count()
+        )
+        return grouped.order_by([ibis.desc("qds"), ibis.desc("findings"), "cve_id"]).limit(max(1, min(limit, 1_000)))
+
+    return app.engine.remembered(("worst CVEs", limit), make)
+
+
+def list_attention(app: App, states: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What waits for a person, the most pressing first.
+
+    Args:
+        app: The home.
+        states: The state of each connector by its name, as people see it.
+
+    Returns:
+        `kind` (`connector`, `hold`, `overdue`, `feed`), `what` and `remedy` in words, `count`, and what it is about: the `name`
+        of a connector, or the `query` of findings.
+    """
+    from riskbridge.feeds import list_feeds  # noqa: PLC0415 - loads Arrow
+    from riskbridge.holds import list_holds  # noqa: PLC0415
+
+    found = [_attention_of(app, name) for name, state in states.items() if state == "Attention"]
+    if holds := list_holds(app):
+        told = "One run holds closings back" if len(holds) == 1 else f"{len(holds)} runs hold closings back"
+        found.append(_item("hold", f"{told}.", "Say whether what was not found is gone.", count=len(holds)))
+    if not app.warehouse.last_read():
+        return found
+    breached = count_clocks(app)[0]
+    if number := breached["findings"]:
+        found.append(
+            _item(
+                "overdue",
+                f"{number:,} findings are past their due date.",
+                "Begin with the worst.",
+                query=breached["query"],
+                count=number,
+            )
+        )
+    if stale := [f for f in list_feeds(app) if f["is_on"] and f["state"] != "fresh"]:
+        told = ", ".join(f"{f['title']} ({f['state']})" for f in stale)
+        found.append(
+            _item("feed", f"Out of date: {told}.", "Refresh what enriches findings, or import files.", count=len(stale))
+        )
+    return found
+
+
+def _attention_of(app: App, name: str) -> dict[str, Any]:
+    connector = app.store.get_connector(name)
+    (newest,) = app.store.list_runs(connector.connector_id, limit=1) or (None,)
+    error = dict(newest.error or {}) if newest is not None else {}
+    message = str(error.get("message") or f"{name} needs attention.")
+    remedy = str(error.get("remedy") or "See what its newest run says.")
+    return _item("connector", f"{name}: {message}", remedy, name=name)
+
+
+def _item(kind: str, what: str, remedy: str, *, name: str = "", query: str = "", count: int = 1) -> dict[str, Any]:
+    return {"kind": kind, "what": what, "remedy": remedy, "name": name, "query": query, "count": count}
+
+
+def _moment(app: App) -> Moment:
+    from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
+
+    return find_moment(app.warehouse, app.now(), load_sla(app.store), None)
+
+
+def _open(moment: Moment, columns: set[str]) -> ir.Table:
+    return moment.finding_tables().view({*columns, "state"}).filter(lambda t: t.state == "open")
+
+
+def _at(now: Any, days: int) -> Any:
+    import ibis  # noqa: PLC0415 - loads Ibis
+
+    return ibis.literal(now - timedelta(days=days), "timestamp('UTC', 6)")
+
+
+def _range(token: str, lowest: int, highest: int | None) -> str:
+    return f"{token} >= {lowest}" if highest is None else f"{token}: [{lowest} .. {highest}]"

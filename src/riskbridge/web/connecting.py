@@ -1,0 +1,77 @@
+"""Connectors: what there is, adding one, its runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from riskbridge.api import connectors as over_api
+from riskbridge.api.access import Served
+from riskbridge.service import Service
+from riskbridge.web.access import ChangingPerson, Person, require_changing_person
+from riskbridge.web.render import page
+
+router = APIRouter(default_response_class=HTMLResponse)
+
+
+@router.get("/connectors")
+def list_connectors(request: Request, caller: Person, service: Served) -> Response:
+    """Connectors with their state, their newest run and how fresh their data is."""
+    rows = []
+    for connector in service.app.store.list_connectors():
+        newest = service.app.store.list_runs(connector.connector_id, limit=1)
+        rows.append(
+            {**over_api.shown(service, connector), "newest": over_api.run_as_dict(newest[0]) if newest else None}
+        )
+    return page(request, "connectors.html", caller=caller, connectors=rows)
+
+
+@router.get("/connectors/{name}")
+def show_connector(request: Request, caller: Person, service: Served, name: str) -> Response:
+    """One connector: its state, the run under way, its history."""
+    return page(request, "connector.html", caller=caller, **_connector(service, name))
+
+
+@router.get("/connectors/{name}/live")
+def show_live(request: Request, caller: Person, service: Served, name: str) -> Response:
+    """The part of a connector's page that changes while it runs."""
+    return page(request, "live.html", caller=caller, **_connector(service, name, runs=1))
+
+
+def _connector(service: Service, name: str, runs: int = 20) -> dict[str, Any]:
+    connector = service.app.store.get_connector(name)
+    progress = service.find_progress(name)
+    return {
+        "connector": over_api.shown(service, connector),
+        "progress": progress.as_dict() if progress else None,
+        "is_live": progress is not None and not progress.is_over,
+        "runs": [over_api.run_as_dict(r) for r in service.app.store.list_runs(connector.connector_id, limit=runs)],
+    }
+
+
+@router.post("/connectors/{name}/run", dependencies=[Depends(require_changing_person)])
+def run_connector(service: Served, name: str) -> Response:
+    """Begin a run."""
+    service.start_run(name)
+    return RedirectResponse(f"/connectors/{name}", 303)
+
+
+@router.post("/connectors/{name}/cancel", dependencies=[Depends(require_changing_person)])
+def cancel_run(service: Served, name: str) -> Response:
+    """Cancel the run that is under way."""
+    service.cancel_run(name)
+    return RedirectResponse(f"/connectors/{name}", 303)
+
+
+@router.post("/connectors/{name}/test")
+async def test_connector(request: Request, caller: ChangingPerson, service: Served, name: str) -> Response:
+    """Test a saved connection again, and show its page with what the test says."""
+
+    def test() -> Response:
+        report = over_api.check_saved(caller, service, name)
+        return page(request, "connector.html", caller=caller, **_connector(service, name), checks=report)
+
+    return await run_in_threadpool(test)

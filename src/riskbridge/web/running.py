@@ -1,0 +1,38 @@
+"""Runs: their history, and one of them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from riskbridge.api import connectors as over_api
+from riskbridge.api.access import Served
+from riskbridge.holds import list_holds
+from riskbridge.web.access import Person
+from riskbridge.web.render import page
+
+router = APIRouter(default_response_class=HTMLResponse)
+MOST_RUNS, CHARTED = 200, 40
+
+
+@router.get("/runs")
+def list_runs(request: Request, caller: Person, service: Served, connector: str = "") -> Response:
+    """The history of runs, with charts of what they found and how long they took."""
+    connector_id = service.app.store.get_connector(connector).connector_id if connector else None
+    runs = [over_api.run_as_dict(r) for r in service.app.store.list_runs(connector_id, limit=MOST_RUNS)]
+    charted = [r for r in reversed(runs[:CHARTED]) if r["run"]]
+    names = [c.name for c in service.app.store.list_connectors()]
+    return page(request, "runs.html", caller=caller, runs=runs, charted=charted, connectors=names, chosen=connector)
+
+
+@router.get("/runs/{run_id}")
+def show_run(request: Request, caller: Person, service: Served, run_id: str) -> Response:
+    """One run: how it went, its counts, warnings and how each stream was read."""
+    run = over_api.run_as_dict(service.app.store.get_run(run_id))
+    with service.reading() as app:
+        rejects = app.list_rejects(limit=200) if run["run"] and run["run"] == app.warehouse.last_read() else []
+        holds = [h for h in list_holds(app) if h["run"] == run["run"]]
+    reasons: dict[str, int] = {}
+    for reject in rejects:
+        reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
+    return page(request, "run.html", caller=caller, run=run, rejects=rejects, reasons=reasons, holds=holds)
