@@ -19,8 +19,11 @@ from riskbridge.api import (
     overview,
     profiles,
     qql,
+    score_maps,
     scoring,
+    tags,
     tokens,
+    views,
 )
 from riskbridge.api.access import Door
 from riskbridge.api.description import describe
@@ -38,6 +41,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     judgements.router,
     scoring.router,
+    score_maps.router,
+    tags.router,
+    views.router,
     feeds.router,
     tokens.router,
 )

@@ -12,6 +12,7 @@ from typing import Literal
 from riskbridge.errors import ConfigError
 from riskbridge.model.score_map import DEFAULT_SCORE_MAP, ScoreMap, ScoreMapRow
 from riskbridge.score.rules import AssetRule
+from riskbridge.score.tags import TagRule
 
 __all__ = [
     "BAND_NAMES",
@@ -149,6 +150,8 @@ class ScoreSettings:
         score_map: The map of connectors without one of their own, and of findings with a CVE.
         own_score_maps: Connector id to its own map, for its findings without a CVE.
         rules: For assets.
+        tags: Tags of assets, with their rules and criticality.
+        assigned_tags: Tag to the assets that people gave it.
     """
 
     qds: QdsWeights = field(default_factory=QdsWeights)
@@ -156,6 +159,14 @@ class ScoreSettings:
     score_map: ScoreMap = field(default_factory=ScoreMap)
     own_score_maps: Mapping[str, ScoreMap] = field(default_factory=dict)
     rules: tuple[AssetRule, ...] = ()
+    tags: tuple[TagRule, ...] = ()
+    assigned_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def asset_rules(self) -> tuple[AssetRule, ...]:
+        """Rules for assets, those that come with tags last."""
+        by_tag = (tag.asset_rule for tag in self.tags)
+        return (*self.rules, *(rule for rule in by_tag if rule is not None))
 
     def score_map_of(self, connector_id: str | None) -> ScoreMap:
         """The map for a connector's findings without a CVE."""
