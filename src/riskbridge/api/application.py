@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from riskbridge import __version__
 from riskbridge.api import (
+    audit,
     connectors,
     drafts,
     feeds,
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     views.router,
     feeds.router,
     tokens.router,
+    audit.router,
 )
 """One a noun, in the order in which the description has them."""
 
