@@ -418,10 +418,6 @@ class App:
             ),
         }
 
-    def find_asset(self, asset_id: str) -> dict[str, Any]:
-        """The asset whose id begins so; raises `asset.unknown`."""
-        return self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
-
     def find_finding(self, finding_id: str) -> dict[str, Any]:
         """The finding whose id begins so; raises `finding.unknown`."""
         return self._one(self._moment().finding_tables().view(), "finding_id", finding_id, "finding")
@@ -435,7 +431,7 @@ class App:
         from riskbridge.model.target import ASSET_LINK, EVENT, SOFTWARE  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
 
-        asset = self.find_asset(asset_id)
+        asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
         links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)

@@ -83,7 +83,7 @@ def change_view(app: App, view: SavedView, by: str, **changes: Any) -> SavedView
         InputError: `view.not-yours`: somebody else made it; and what `check_view` raises.
     """
     require_owner(view, by)
-    values = {n: tuple(v) if n in ("columns", "sort") else v for n, v in changes.items()}
+    values: dict[str, Any] = {n: tuple(v) if n in ("columns", "sort") else v for n, v in changes.items()}
     changed = replace(view, **values, changed_at=app.now().replace(microsecond=0))
     check_view(app, changed)
     return changed

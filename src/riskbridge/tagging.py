@@ -74,7 +74,9 @@ def save_tag(app: App, tag: Tag) -> dict[str, Any]:
         )
     if tag.acs is not None and not 1 <= tag.acs <= 5:
         raise InputError(
-            f"{tag.acs} is no criticality.", code="tag.bad", remedy="Give 1 (lowest) to 5, or none to say nothing of it."
+            f"{tag.acs} is no criticality.",
+            code="tag.bad",
+            remedy="Give 1 (lowest) to 5, or none to say nothing of it.",
         )
     make_tags([tag])
     app.store.tags.save_tag(tag)
@@ -142,7 +144,22 @@ def _chosen(app: App, query: str, asset_ids: Collection[str]) -> list[str]:
                 "No asset matches.", code="tag.no-assets", remedy="Try the query with: riskbridge assets QUERY"
             )
         return found
-    return [str(app.find_asset(asset_id)["asset_id"]) for asset_id in asset_ids]
+    return [_asset_id(app, asset_id) for asset_id in asset_ids]
+
+
+def _asset_id(app: App, beginning: str) -> str:
+    from riskbridge.model.target import ASSET  # noqa: PLC0415
+
+    assets = app.warehouse.current(ASSET)
+    found = app.engine.records(assets.filter(assets.asset_id.startswith(beginning)).select("asset_id").limit(2))
+    if len(found) != 1 or not beginning:
+        problem = "is the beginning of more than one" if found else "is no"
+        raise InputError(
+            f"'{beginning}' {problem} asset id.",
+            code="asset.unknown",
+            remedy="List the ids with: riskbridge assets --json",
+        )
+    return str(found[0]["asset_id"])
 
 
 def _counts(app: App, column: str) -> dict[str, int]:

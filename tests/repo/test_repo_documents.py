@@ -8,6 +8,7 @@ import pytest
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
 import riskbridge.cli.held
+import riskbridge.cli.lists
 import riskbridge.cli.map
 import riskbridge.cli.model
 import riskbridge.cli.openapi
@@ -17,7 +18,10 @@ import riskbridge.cli.qql
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score
-import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
+import riskbridge.cli.score_map
+import riskbridge.cli.serve
+import riskbridge.cli.tag
+import riskbridge.cli.view  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 
 ROOT = Path(__file__).parents[2]

@@ -82,9 +82,7 @@ def _require(store: ConfigStore, name: str, if_match: str | None) -> None:
     require_match(if_match, _shown(store, name), f"The score map of '{connector.name}'", change=change)
 
 
-def _answer(
-    store: ConfigStore, name: str, response: Response, moved: dict[str, int] | None = None
-) -> ScoreMapShown:
+def _answer(store: ConfigStore, name: str, response: Response, moved: dict[str, int] | None = None) -> ScoreMapShown:
     shown = _shown(store, name)
     set_tag(response, shown)
     return shown.model_copy(update={"rescored": None if moved is None else Moved.model_validate(moved)})

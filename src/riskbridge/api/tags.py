@@ -76,7 +76,9 @@ def make_tag(caller: Asked, service: Served, shape: TagNew, response: Response) 
     with service.changing(caller.account.name) as app:
         if app.store.tags.find_tag(shape.name) is not None:
             raise InputError(
-                f"There is a tag '{shape.name}' already.", code="tag.exists", remedy="Change it, or choose another name."
+                f"There is a tag '{shape.name}' already.",
+                code="tag.exists",
+                remedy="Change it, or choose another name.",
             )
         save_tag(app, Tag(**shape.model_dump()))
         return _answer(app, shape.name, response)

@@ -33,7 +33,8 @@ def score_map_set(
     ] = None,
     default: Annotated[int | None, typer.Option(help="Severity of words in no row")] = None,
     file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON as `show --json` prints it, in place of all rows")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="JSON as `show --json` prints it, in place of all rows"),
     ] = None,
     home: Home = None,
     *,
@@ -97,7 +98,9 @@ def _parse(text: str) -> Any:
     found = re.fullmatch(r"\s*(-?\d{1,6})\s*=\s*(-?\d{1,6})\s*:(.*)", text)
     if found is None:
         raise InputError(
-            f"'{text}' is no row.", code="score-map.bad-row", remedy="Write SEVERITY=QDS:VALUE,VALUE, such as 5=95:Critical."
+            f"'{text}' is no row.",
+            code="score-map.bad-row",
+            remedy="Write SEVERITY=QDS:VALUE,VALUE, such as 5=95:Critical.",
         )
     values = tuple(v.strip() for v in found[3].split(",") if v.strip())
     return ScoreMapRow(int(found[1]), values, int(found[2]))
@@ -111,7 +114,9 @@ def _read(file: Path) -> Any:
 
     try:
         told = json.loads(file.read_text(encoding="utf-8"))
-        rows = tuple(ScoreMapRow(int(r["severity"]), tuple(map(str, r["source_values"])), int(r["qds"])) for r in told["rows"])
+        rows = tuple(
+            ScoreMapRow(int(r["severity"]), tuple(map(str, r["source_values"])), int(r["qds"])) for r in told["rows"]
+        )
         default = int(told.get("default_severity", 3))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(

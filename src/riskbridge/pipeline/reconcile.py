@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from riskbridge.enrich.facts import Feeds, combine, stated_vectors, stored_drafts
 from riskbridge.enrich.vectors import base_score
-from riskbridge.forms import hash_id
 from riskbridge.identity.match import identify
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
@@ -36,23 +35,22 @@ from riskbridge.model.target import (
     CVE_SCORE,
     DETECTION,
     DETECTION_DETAIL,
-    EVENT,
     FINDING,
     RUN,
     RUN_REJECT,
     SOFTWARE,
     SOURCE_ASSET,
 )
+from riskbridge.pipeline.assets import asset_events, with_tags
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.software import compare_software
-from riskbridge.score.causes import asset_causes, score_causes
+from riskbridge.score.causes import score_causes
 from riskbridge.score.qds import finding_severity, mapped_anew, score_cves, score_key
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
-from riskbridge.score.tags import apply_tags
 from riskbridge.score.trurisk import score_assets
 from riskbridge.search.views import with_operating_system
 from riskbridge.source.arrays import floats
@@ -441,7 +439,7 @@ class Reconciliation:
         if not is_first:
             open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
         open_findings = open_findings.select("asset_id", "qds")
-        assets = self._tagged(_known(self._assets))
+        assets = with_tags(self.engine, _known(self._assets), self.settings)
         rules, default_acs = self.settings.asset_rules, self.settings.trurisk.default_acs
         facing = apply_rules(with_operating_system(assets), rules, default_acs)
         scores = score_assets(open_findings, facing, self.settings)
@@ -458,59 +456,9 @@ class Reconciliation:
         self.changes.withdrawn[ASSET.name] = engine.materialise(
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
         )
-        self.changes.events.append(engine.materialise(self._asset_events(fresh, stored), "asset_events"))
+        events = asset_events(fresh, stored, self.sighting)
+        self.changes.events.append(engine.materialise(events, "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
-
-    def _tagged(self, assets: ir.Table) -> ir.Table:
-        if "source_tags" not in assets.columns:
-            assets = assets.mutate(source_tags=assets.tags)
-        given = self.settings.assigned_tags
-        if not self.settings.tags and not given:
-            return assets.mutate(tags=assets.source_tags)
-        pairs = [(asset_id, tag) for tag, asset_ids in given.items() for asset_id in asset_ids]
-        columns = dict(zip(("asset_id", "tag"), map(list, zip(*pairs, strict=True)), strict=True)) if pairs else None
-        types = {"asset_id": "string", "tag": "string"}
-        assigned = None if columns is None else self.engine.from_arrow(pa.table(columns), types)
-        tagged = apply_tags(with_operating_system(assets), self.settings.tags, assigned)
-        return self.engine.materialise(tagged.select(*assets.columns), "tagged")
-
-    def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
-        added, moved = fresh.anti_join(stored, "asset_id"), asset_causes(fresh, stored)
-        at, columns = ibis.literal(self.sighting.observed_at, _AT), [n for n in EVENT.names if n != "run"]
-        rescored = moved.select(
-            event_id=hash_id(str(self.sighting.run), "asset-rescored", moved.asset_id),
-            at=at,
-            kind=ibis.literal("asset-rescored"),
-            subject_id=moved.asset_id,
-            asset_id=moved.asset_id,
-            reason=moved.cause,
-            detail=moved.detail,
-        )
-        new = added.select(
-            event_id=hash_id(str(self.sighting.run), "asset-added", added.asset_id),
-            at=at,
-            kind=ibis.literal("asset-added"),
-            subject_id=added.asset_id,
-            asset_id=added.asset_id,
-            reason=ibis.null("string"),
-            detail=added.asset_name,
-        )
-        return new.select(*columns).union(rescored.select(*columns)).union(self._tag_events(fresh, stored))
-
-    def _tag_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
-        was = stored.select(was_id="asset_id", was_tags="tags")
-        rows = fresh.join(was, [("asset_id", "was_id")])
-        rows = rows.filter(~rows.tags.identical_to(rows.was_tags))
-        before, after = (c.join(", ").nullif("").fill_null("none") for c in (rows.was_tags, rows.tags))
-        return rows.select(
-            event_id=hash_id(str(self.sighting.run), "asset-tagged", rows.asset_id),
-            at=ibis.literal(self.sighting.observed_at, _AT),
-            kind=ibis.literal("asset-tagged"),
-            subject_id=rows.asset_id,
-            asset_id=rows.asset_id,
-            reason=ibis.null("string"),
-            detail=ibis.literal("tags ") + before + " to " + after,
-        ).select(*(n for n in EVENT.names if n != "run"))
 
     def _current_detections(self) -> ir.Table:
         rows = self.warehouse.current(DETECTION)

@@ -33,7 +33,9 @@ class TagRule:
     def asset_rule(self) -> AssetRule | None:
         """The rule for the criticality of its assets."""
         name = self.name
-        return None if self.acs is None else AssetRule(f"tag {name}", lambda assets: has_tag(assets.tags, name), self.acs)
+        return (
+            None if self.acs is None else AssetRule(f"tag {name}", lambda assets: has_tag(assets.tags, name), self.acs)
+        )
 
 
 def apply_tags(assets: ir.Table, tags: tuple[TagRule, ...], assigned: ir.Table | None) -> ir.Table:
@@ -47,7 +49,7 @@ def apply_tags(assets: ir.Table, tags: tuple[TagRule, ...], assigned: ir.Table |
         assigned: `asset_id`, `tag` of tags that people gave; None for none.
 
     Returns:
-        The same rows, with `tags` sorted; null where there is none.
+        The same rows, with `tags` sorted; empty where there is none.
     """
     rows = assets.mutate(tags=assets.source_tags.coalesce(_EMPTY))
     if assigned is not None:
@@ -61,8 +63,7 @@ def apply_tags(assets: ir.Table, tags: tuple[TagRule, ...], assigned: ir.Table |
         if tag.condition is not None:
             holds = tag.condition(rows).fill_null(_NO) & ~has_tag(found, tag.name)
             found = found.concat(ibis.ifelse(holds, ibis.literal([tag.name], "array<string>"), _EMPTY))
-    found = found.unique().sort()
-    return rows.mutate(tags=ibis.ifelse(found.length() > 0, found, ibis.null("array<string>")))
+    return rows.mutate(tags=found.unique().sort())
 
 
 def has_tag(tags: Any, name: str) -> ir.BooleanValue:

@@ -225,7 +225,15 @@ ASSET_TOKENS = (
     _keyword("operatingSystem.build", "operating_system_build", "Build number"),
     _keyword("operatingSystem.architecture", "operating_system_architecture", "Word size, such as 64-bit"),
     _list("tags.sourceName", "source_tags", "text", "Tags of its sources alone", "asset.sourceTag"),
-    _list("tags.name", "tags", "text", "Tags of sources, people and rules", "asset.tag.name", "asset.tags.name", "finding.tags.name"),
+    _list(
+        "tags.name",
+        "tags",
+        "text",
+        "Tags, whoever gave them",
+        "asset.tag.name",
+        "asset.tags.name",
+        "finding.tags.name",
+    ),
     _list("asset.interface.address", "ip_addresses", "keyword", "IP addresses", "interfaces.address"),
     _list(
         "asset.interface.macAddress",
