@@ -8,13 +8,14 @@ import os
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
 from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.file_connectors import open_files, plan_files, source_name
+from riskbridge.maps import find_map
 from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
@@ -23,19 +24,21 @@ from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
 from riskbridge.sla import load_sla
 from riskbridge.store.config.store import ConfigStore
+from riskbridge.tenants import open_tenant
 
 if TYPE_CHECKING:
     from riskbridge.enrich.facts import Feeds
     from riskbridge.model.feed import FeedVersion
     from riskbridge.moment import Moment
+    from riskbridge.pipeline.identifying import IdentityInputs
     from riskbridge.pipeline.run import RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
+    from riskbridge.source.file.source import FileSource
     from riskbridge.store.engine import DuckDBEngine
     from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
 
-SOURCE_NAMES = {"defender": "MS Defender"}
 RESUME_WITHIN = timedelta(hours=6)
 """A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
 
@@ -182,7 +185,7 @@ class App:
             client_secret: The secret (or reference) where it is not saved yet; None takes the saved one.
         """
         tested = connector if client_secret is None else replace(connector, client_secret=client_secret)
-        with self.open_source(tested, None) as source:
+        with self.open_any_source(tested, None) as source:
             return source.check()
 
     def state_of(self, connector: Connector) -> ConnectorState:
@@ -234,7 +237,7 @@ class App:
 
     def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
         now = self.now()
-        scope = _scope(profile)
+        scope = _scope(connector, profile)
         for left in self.store.list_running(connector.connector_id):
             is_same = left.profile_id == profile.profile_id and left.scope_hash == scope
             if is_same and now - left.started_at < RESUME_WITHIN:
@@ -260,20 +263,21 @@ class App:
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
         from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
+        from riskbridge.source.file.source import FileSource  # noqa: PLC0415
         from riskbridge.staging.area import StagingArea  # noqa: PLC0415
-        from riskbridge.transform.spec import load_map  # noqa: PLC0415
 
         area = StagingArea(self.settings.staging_path)
-        with self.open_source(connector, profile) as source:
+        with self.open_any_source(connector, profile) as source:
             parts = Parts(
                 engine=self.engine,
                 warehouse=self.warehouse,
                 source=source,
                 open_stream=lambda stream: area.stream(record.run_id, stream),
-                transform_map=load_map(profile.transform_map),
+                transform_map=find_map(self.store, profile.transform_map),
                 feeds=self.read_feeds(),
                 score_settings=load_score_settings(self.store),
                 now=self.now,
+                files=source if isinstance(source, FileSource) else None,
             )
             report = run_once(
                 self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted), parts, progress
@@ -288,7 +292,7 @@ class App:
             run_id=record.run_id,
             connector_id=connector.connector_id,
             connector_name=connector.name,
-            source_names=self.source_names(),
+            identity=self.load_identity(),
             observed_at=record.observed_at,
             device_filter=profile.device_filter,
             finding_filter=profile.finding_filter,
@@ -297,7 +301,14 @@ class App:
             strategy=Strategy(profile.strategy),
             has_software=profile.has_software,
             largest_drop=self.settings.largest_drop_percent / 100,
+            files=plan_files(self.store, connector) if connector.file is not None else None,
         )
+
+    def load_identity(self) -> IdentityInputs:
+        """What identification goes by, as people set it."""
+        from riskbridge.matching import load_identity  # noqa: PLC0415 - loads Ibis
+
+        return load_identity(self.store, self.source_names(), most_records=self.settings.largest_merge)
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
         finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)
@@ -324,32 +335,25 @@ class App:
         labels = {kind: version.label for kind, version in current.items() if version is not None}
         return Feeds(**tables, epss_before=rows(self.feeds.before("epss")), labels=labels)
 
-    def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
-        """The tenant as a source, to be closed by whoever asked."""
-        from riskbridge.source.defender.settings import DefenderSettings  # noqa: PLC0415 - loads httpx and Arrow
-        from riskbridge.source.defender.streams import DefenderSource  # noqa: PLC0415
+    def open_any_source(self, connector: Connector, profile: Profile | None) -> DefenderSource | FileSource:
+        """The tenant or the files as a source, to be closed by whoever asked."""
+        if connector.file is not None:
+            return open_files(self.settings.home, self.store, connector.file)
+        return self.open_source(connector, profile)
 
-        return DefenderSource(
-            DefenderSettings(
-                login_url=connector.login_url,
-                api_url=connector.api_url,
-                audience=connector.audience,
-                tenant_id=connector.tenant_id,
-                client_id=connector.client_id,
-                client_secret=self.secrets.open(connector.client_secret) if connector.client_secret else "",
-                certificate=Path(connector.certificate) if connector.certificate else None,
-                federated_token_file=(Path(connector.federated_token_file) if connector.federated_token_file else None),
-                ca_bundle=Path(connector.ca_bundle) if connector.ca_bundle else None,
-                proxy=connector.proxy,
-                page_size=profile.page_size if profile else None,
-                managed_identity=connector.managed_identity,
-                calls_per_minute=connector.calls_per_minute,
-                budget_file=self.settings.budget_path(connector.tenant_id, connector.client_id),
-                secret_expires_on=date.fromisoformat(connector.secret_expires_on)
-                if connector.secret_expires_on
-                else None,
+    def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
+        """The tenant as a source, to be closed by whoever asked.
+
+        Raises:
+            InputError: `connector.no-tenant`: the connector reads files.
+        """
+        if connector.file is not None:
+            raise InputError(
+                f"'{connector.name}' reads files, of which nothing can be asked before they are read.",
+                code="connector.no-tenant",
+                remedy="Look at the files with: riskbridge connector test NAME",
             )
-        )
+        return open_tenant(self.settings, self.secrets, connector, page_size=profile.page_size if profile else None)
 
     # What came of it
 
@@ -386,36 +390,21 @@ class App:
         Raises:
             InputError: `finding.unknown`: no finding has an id that begins so, or several have.
         """
-        from riskbridge.model.target import CVE_CLAIM, CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
+        from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
+        from riskbridge.pipeline.evidence import explain_history  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, load_score_settings(self.store), str(finding["connector_id"]))
-        detections = self.warehouse.current(DETECTION)
-        claims = self.warehouse.table(CVE_CLAIM)
-        events = self.warehouse.table(EVENT)
         return {
             "finding": finding,
             "score": explanation.score,
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
-            "claims": self._records(
-                claims.filter(claims.cve_id == finding["cve_id"]).order_by(["source", "cvss_version"]).limit(100)
-            )
-            if finding["cve_id"]
-            else [],
-            "detections": self._records(
-                detections.filter(detections.finding_id == finding["finding_id"])
-                .left_join(self.warehouse.current(DETECTION_DETAIL), "detection_id")
-                .drop("detection_id_right")
-                .limit(1000)
-            ),
-            "events": self._records(
-                events.filter(events.subject_id == finding["finding_id"]).order_by("run").limit(1000)
-            ),
+            **explain_history(self.engine, self.warehouse, finding["finding_id"], finding["cve_id"]),
         }
 
     def find_finding(self, finding_id: str) -> dict[str, Any]:
@@ -428,12 +417,13 @@ class App:
         Raises:
             InputError: `asset.unknown`: no asset has an id that begins so, or several have.
         """
-        from riskbridge.model.target import ASSET_LINK, EVENT, SOFTWARE  # noqa: PLC0415
+        from riskbridge.model.target import EVENT, SOFTWARE  # noqa: PLC0415
+        from riskbridge.pipeline.evidence import explain_identity  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
-        links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
+        software = self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
         return {
             "asset": asset,
@@ -444,7 +434,7 @@ class App:
             "software": self._records(
                 software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
             ),
-            "identity": self._records(links.filter(links.asset_id == asset["asset_id"]).limit(1000)),
+            **explain_identity(self.engine, self.warehouse, asset["asset_id"], self.load_identity()),
             "events": self._records(events.filter(events.subject_id == asset["asset_id"]).order_by("run").limit(1000)),
         }
 
@@ -467,7 +457,7 @@ class App:
 
     def source_names(self) -> dict[str, str]:
         """Connector id to the name of its inventory source."""
-        return {c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()}
+        return {c.connector_id: source_name(c) for c in self.store.list_connectors()}
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []
@@ -484,10 +474,10 @@ class App:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
 
 
-def _scope(profile: Profile) -> str:
-    return json.dumps(
-        [profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map, profile.strategy]
-    )
+def _scope(connector: Connector, profile: Profile) -> str:
+    filters = [profile.device_filter, profile.finding_filter, profile.page_size]
+    files = [connector.file.as_dict()] if connector.file is not None else []
+    return json.dumps([*filters, profile.transform_map, profile.strategy, *files])
 
 
 def _factors(explanation: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import pytest
 
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
+import riskbridge.cli.file
 import riskbridge.cli.held
+import riskbridge.cli.identity
 import riskbridge.cli.lists
 import riskbridge.cli.map
 import riskbridge.cli.model
@@ -21,6 +23,7 @@ import riskbridge.cli.score
 import riskbridge.cli.score_map
 import riskbridge.cli.serve
 import riskbridge.cli.tag
+import riskbridge.cli.token
 import riskbridge.cli.view  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 

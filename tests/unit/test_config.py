@@ -170,6 +170,8 @@ def test_every_setting_is_described() -> None:
         "threads",
         "staging_runs_kept",
         "largest_drop_percent",
+        "largest_upload_mib",
+        "largest_merge",
         "log_level",
         "log_json",
     ]
@@ -178,6 +180,8 @@ def test_every_setting_is_described() -> None:
         "1024",
         "cores of the machine",
         "3",
+        "50",
+        "2048",
         "50",
         "warning",
         "false",

@@ -11,8 +11,6 @@ import pyarrow as pa
 
 from riskbridge.enrich.facts import Feeds, combine, stated_vectors, stored_drafts
 from riskbridge.enrich.vectors import base_score
-from riskbridge.identity.match import identify
-from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import (
@@ -41,14 +39,17 @@ from riskbridge.model.target import (
     SOFTWARE,
     SOURCE_ASSET,
 )
-from riskbridge.pipeline.assets import asset_events, with_tags
+from riskbridge.pipeline.asset_events import asset_events
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
+from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
+from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software
 from riskbridge.pipeline.software import compare_software
+from riskbridge.pipeline.tags import with_tags
 from riskbridge.score.causes import score_causes
-from riskbridge.score.qds import finding_severity, mapped_anew, score_cves, score_key
+from riskbridge.score.qds import finding_severity, mapped_anew, moved_scores, score_cves, score_key
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
@@ -59,7 +60,6 @@ from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
 
 HIDING_NOTHING = ("device-unknown", "duplicate-row")
-_AT = "timestamp('UTC', 6)"
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Reconciliation:
         engine: Executes the stages.
         warehouse: What is stored.
         connector_id: The connector that was read.
-        source_names: `connector_id` to the inventory source's name.
+        identity: What identification goes by.
         sighting: When the run looked.
         settings: Formulas' settings.
         changes: What is to be published.
@@ -80,6 +80,7 @@ class Reconciliation:
         explained: Missing detections with the reason and evidence they would close with; None when nothing is missing.
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
         labels: Feed to its name and day, for events.
+        warnings: What a person should look at, in words.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
     """
@@ -87,7 +88,7 @@ class Reconciliation:
     engine: DuckDBEngine
     warehouse: Warehouse
     connector_id: str
-    source_names: dict[str, str]
+    identity: IdentityInputs
     sighting: Sighting
     settings: ScoreSettings
     changes: Changes = field(default_factory=Changes)
@@ -99,6 +100,8 @@ class Reconciliation:
     explained: ir.Table | None = None
     devices: ir.Table | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _moves: ir.Table | None = None
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
@@ -106,38 +109,49 @@ class Reconciliation:
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
-        rows = devices.records
-        self.devices = rows
+        rows = self.devices = devices.records
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
             stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
         )
-        old_links = self.warehouse.current(ASSET_LINK)
-        types = {"connector_id": "string", "source_name": "string"}
-        named = {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
-        names = engine.from_arrow(pa.table(named), types)
-        plan = identify(
-            records,
-            old_links.select("source_asset_id", "asset_id"),
-            BUILT_IN_RULES,
-            engine.materialise,
-            source_names=names,
-        )
-        links = engine.materialise(plan.links, "links")
-        same = [
-            links[n].identical_to(old_links[n])
-            for n in ("source_asset_id", "asset_id", "rule", "matched_on", "rejected")
-        ]
-        self.changes.versions[ASSET_LINK.name] = engine.materialise(links.anti_join(old_links, same), "link_versions")
+        self._take(records)
         keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
-        self._links = engine.materialise(
-            keys.join(links.select("source_asset_id", "asset_id"), "source_asset_id"), "keys"
-        )
-        self._assets = engine.materialise(plan.assets, "assets")
+        linked = keys.join(_known(self._links).select("source_asset_id", "asset_id"), "source_asset_id")
+        self._links = engine.materialise(linked, "keys")
         self.changes.rejects += devices.rejects
         self.counts["devices"] = engine.scalar(rows.count())
-        self.counts["assets"] = engine.scalar(self._assets.count())
+
+    def _take(self, records: ir.Table) -> None:
+        found = identify_records(self.engine, self.warehouse, records, self.identity)
+        self._links, self._assets, self._moves = found.links, found.assets, found.moves
+        self.changes.versions[ASSET_LINK.name] = found.versions
+        self.counts |= found.counts
+        self.warnings += found.warnings
+        told = link_events(self.engine, self.warehouse, records, found, self.sighting)
+        if told is not None:
+            self.changes.events.append(told)
+        if found.moves is not None:
+            rows = moved_software(self.warehouse.current(SOFTWARE), found.moves)
+            self.changes.versions[SOFTWARE.name] = self.engine.materialise(rows, "moved_software")
+
+    def identify_again(self) -> None:
+        """Put the stored source records together anew, move what belongs to them, and score it; no source is read."""
+        engine = self.engine
+        self._take(engine.materialise(self.warehouse.current(SOURCE_ASSET), "records"))
+        current = self.warehouse.current(DETECTION)
+        none = ibis.null("string")
+        versions = (
+            current.limit(0).select(*DETECTION_COLUMNS).mutate(change=none, evidence=none)
+            if self._moves is None
+            else moved_detections(current, self._moves)
+        )
+        self.changes.versions[DETECTION.name] = engine.materialise(versions, "detection")
+        self.score(self.changes.versions[DETECTION.name])
+
+    def moved_records(self) -> int:
+        """How many records went to another asset."""
+        return 0 if self._moves is None else int(self.engine.scalar(self._moves.count()))
 
     def begin_by_hand(self) -> None:
         """Take assets and CVEs as they are stored, for a change that is made without reading a source."""
@@ -146,7 +160,7 @@ class Reconciliation:
         self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
 
     def begin_sightings(
-        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
+        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False, may_repeat: bool = False
     ) -> SightingsBuilder:
         """What turns staged findings into sightings, now that devices have their assets.
 
@@ -154,11 +168,14 @@ class Reconciliation:
             stream: The map's rows for findings.
             staged_types: Columns of the staged files.
             is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
+            may_repeat: As `SightingsBuilder` has it.
         """
         links = _known(self._links)
         if is_scoped:
             links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
-        return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
+        return SightingsBuilder(
+            self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped, may_repeat=may_repeat
+        )
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
         """Changes to what is stored as the sightings of a whole reading."""
@@ -169,7 +186,10 @@ class Reconciliation:
         """Take an inventory of software; see `compare_software`."""
         stored, links = self.warehouse.current(SOFTWARE), _known(self._links)
         found = compare_software(self.engine, drafts, links, stored, self.connector_id, is_complete=is_complete)
-        self.changes.versions[SOFTWARE.name] = found.versions
+        moved = self.changes.versions.get(SOFTWARE.name)
+        if moved is not None:
+            moved = moved.anti_join(found.versions, "software_id").anti_join(found.gone, "software_id")
+        self.changes.versions[SOFTWARE.name] = found.versions if moved is None else found.versions.union(moved)
         self.changes.withdrawn[SOFTWARE.name] = found.gone
         self.counts["software"] = found.number
         self.inventory = found.now if is_complete else None
@@ -240,8 +260,13 @@ class Reconciliation:
         none = ibis.null("string")
         if engine.scalar(current.count()) == 0:
             versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
+            if self._moves is not None:
+                moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
+                versions = engine.materialise(versions.union(moved.select(*columns)), "detection")
         else:
-            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
+            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none)]
+            if self._moves is not None:
+                parts.append(moved_detections(self.warehouse.current(DETECTION), self._moves))
             if gone is not None and may_close:
                 parts.append(diff_closed(gone, self.sighting))
             elif gone is not None:
@@ -276,18 +301,10 @@ class Reconciliation:
         )
         return engine.materialise(explain_closings(gone, facts), "explained")
 
-    def _moved(self, current: ir.Table, columns: tuple[str, ...]) -> ir.Table:
-        links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
-        moved = current.join(links, "source_asset_id")
-        moved = moved.filter(moved.asset_id != moved.now_asset_id)
-        moved = moved.mutate(asset_id=moved.now_asset_id)
-        moved = moved.mutate(finding_id=finding_id(moved), change=ibis.literal("moved"), evidence=ibis.null("string"))
-        return moved.select(*columns)
-
     def _latest_of_each(self, versions: ir.Table) -> ir.Table:
-        moved = versions.filter(versions.change == "moved")
-        if self.engine.scalar(moved.count()) == 0:
+        if self._moves is None:
             return versions
+        moved = versions.filter(versions.change == "moved")
         others = versions.filter(versions.change != "moved")
         links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
         relinked = others.join(links, "source_asset_id").mutate(asset_id=lambda t: t.now_asset_id)
@@ -334,19 +351,22 @@ class Reconciliation:
         rolled = self._rolled_up(versions, is_first=is_first)
         if not is_first:
             rolled = engine.materialise(rolled, "rolled")
-        rolled = rolled.mutate(score_key=self._score_key(rolled))
+        own = self.settings.own_score_maps
+        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
         mapped = mapped_anew(findings, self.settings)
         scores = self._score_cves(rolled, mapped, is_first=is_first)
         scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
         if is_first:
             followed = first_findings(scored)
         else:
-            scored = scored.union(self._rescored(mapped, rolled, scores))
-            changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
+            moved = moved_scores(mapped.anti_join(rolled, "finding_id"), scores)
+            scored = scored.union(moved.select(*ROLLED_UP, "qds", "score_key"))
+            heirs = self._heirs(versions)
+            at, run = self.sighting.observed_at, self.sighting.run
+            changed = follow(scored, findings, run=run, observed_at=at, heirs=heirs)
             followed = engine.materialise(changed, "finding")
-            self._withdraw(versions, findings, rolled)
-            at = self.sighting.observed_at
-            end_acceptances(engine, self.warehouse, self.changes, findings, self.sighting.run, at)
+            self._withdraw(versions, findings, rolled, heirs)
+            end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -380,19 +400,15 @@ class Reconciliation:
         self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
-        keys = rolled.select("score_key", "cve_id", "connector_id", severity_word="source_severity")
+        columns = ("score_key", "cve_id", "connector_id", "source_severity")
+        keys = rolled.select(*columns)
         if not is_first:
-            keys = keys.union(findings.select("score_key", "cve_id", "connector_id", severity_word="source_severity"))
-        keys = keys.group_by("score_key").agg(
-            cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max(), connector_id=keys.connector_id.max()
-        )
+            keys = keys.union(findings.select(*columns))
+        keys = keys.group_by("score_key").agg(**{n: keys[n].max() for n in columns[1:]})
         cve = self.changes.contents[CVE.name]
         scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
         self.changes.contents["cve_score"] = scores
         return scores
-
-    def _score_key(self, rows: ir.Table) -> ir.StringValue:
-        return score_key(rows.cve_id, rows.source_severity, rows.connector_id, self.settings.own_score_maps)
 
     def _causes(self, scores: ir.Table) -> ir.Table:
         stored = self.warehouse.table(CVE_SCORE)
@@ -407,25 +423,26 @@ class Reconciliation:
             concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
             kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
             after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
-        severity = finding_severity(after.finding_severity, after.cve_id, after.connector_id, self.settings)
-        after = after.mutate(severity=severity)
+        word = after.finding_severity
+        after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, self.settings))
         counted = after.group_by("finding_id").agg(number=after.count())
         shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
         if self.engine.scalar(shared.count()) == 0:
             return lift(after)
         return lift(after.anti_join(shared, "finding_id")).union(roll_up(after.semi_join(shared, "finding_id")))
 
-    def _rescored(self, findings: ir.Table, rolled: ir.Table, scores: ir.Table) -> ir.Table:
-        others = findings.anti_join(rolled, "finding_id")
-        others = others.join(scores.select("score_key", now_qds="qds"), "score_key")
-        others = others.filter((others.qds != others.now_qds) | others.is_mapped_anew).mutate(qds=lambda t: t.now_qds)
-        return others.select(*ROLLED_UP, "qds", "score_key")
+    def _heirs(self, versions: ir.Table) -> ir.Table | None:
+        """Findings that take over detections of others; None while no record moves, which then costs nothing."""
+        if self._moves is None:
+            return None
+        return self.engine.materialise(find_heirs(versions, self.warehouse.current(DETECTION)), "heirs")
 
-    def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
+    def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table, heirs: ir.Table | None) -> None:
         stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
         gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
-        carry_over(self.engine, self.warehouse, self.changes, gone, versions, stored)
+        if heirs is not None:
+            carry_over(self.engine, self.warehouse, self.changes, heirs, gone)
 
     def _score_assets(self, findings: ir.Table, followed: ir.Table, *, is_first: bool) -> None:
         engine = self.engine
@@ -440,8 +457,8 @@ class Reconciliation:
             open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
         open_findings = open_findings.select("asset_id", "qds")
         assets = with_tags(self.engine, _known(self._assets), self.settings)
-        rules, default_acs = self.settings.asset_rules, self.settings.trurisk.default_acs
-        facing = apply_rules(with_operating_system(assets), rules, default_acs)
+        default_acs = self.settings.trurisk.default_acs
+        facing = apply_rules(with_operating_system(assets), self.settings.asset_rules, default_acs)
         scores = score_assets(open_findings, facing, self.settings)
         columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]
         scored = engine.materialise(assets.join(scores, "asset_id").select(*columns), "asset_scored")
@@ -456,8 +473,7 @@ class Reconciliation:
         self.changes.withdrawn[ASSET.name] = engine.materialise(
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
         )
-        events = asset_events(fresh, stored, self.sighting)
-        self.changes.events.append(engine.materialise(events, "asset_events"))
+        self.changes.events.append(engine.materialise(asset_events(fresh, stored, self.sighting), "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
 
     def _current_detections(self) -> ir.Table:

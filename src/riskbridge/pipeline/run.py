@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from riskbridge.enrich.facts import Feeds
 from riskbridge.errors import ConfigError, FatalError
@@ -20,8 +21,10 @@ from riskbridge.model.connector import RunOutcome, Strategy
 from riskbridge.model.reasons import HoldCause
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
+from riskbridge.pipeline.file_reading import FilePlan, FileReading, FileRecords
 from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
+from riskbridge.pipeline.identifying import IdentityInputs
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Reconciliation
@@ -44,7 +47,7 @@ class RunPlan:
         run_id: Stable over resumption.
         connector_id: The connector.
         connector_name: Its name, for the record.
-        source_names: Every connector's id to its inventory source name.
+        identity: What identification goes by.
         observed_at: The time all its sightings carry, UTC.
         device_filter: OData text or None.
         finding_filter: OData text or None.
@@ -53,12 +56,13 @@ class RunPlan:
         strategy: How findings are to be fetched.
         has_software: The software inventory is read too.
         largest_drop: Share of the open detections that may vanish at once before their closings are held.
+        files: What is read from files; None where a tenant is read.
     """
 
     run_id: str
     connector_id: str
     connector_name: str
-    source_names: dict[str, str]
+    identity: IdentityInputs
     observed_at: datetime
     device_filter: str | None = None
     finding_filter: str | None = None
@@ -67,11 +71,13 @@ class RunPlan:
     strategy: Strategy = Strategy.PAGED
     has_software: bool = False
     largest_drop: float = LARGEST_DROP
+    files: FilePlan | None = None
 
     @property
     def scope(self) -> str:
         """The filters as one text: closings by absence need the same scope as the run before."""
-        return f"{self.device_filter or ''}\n{self.finding_filter or ''}"
+        filters = f"{self.device_filter or ''}\n{self.finding_filter or ''}"
+        return filters if self.files is None else f"{filters}\n{self.files.scope}"
 
 
 @dataclass(slots=True)
@@ -97,6 +103,7 @@ class Parts:
     feeds: Feeds
     score_settings: ScoreSettings
     now: Callable[[], datetime]
+    files: FileRecords | None = None
 
 
 def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
@@ -116,7 +123,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         parts.engine,
         parts.warehouse,
         plan.connector_id,
-        plan.source_names,
+        plan.identity,
         Sighting(
             report.run,
             plan.observed_at,
@@ -128,26 +135,12 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         has_finding_filter=plan.finding_filter is not None,
     )
     earlier = _earlier(plan, parts)
-    filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
-    reading = Reading(
-        parts.engine,
-        parts.source,
-        parts.open_stream,
-        parts.transform_map,
-        filters,
-        work,
-        progress,
-        plan.strategy,
-        earlier.history,
-        plan.observed_at,
-        counts=report.counts,
-        warnings=report.warnings,
-        evidence=report.streams,
-    )
+    reading = _begin_reading(plan, parts, work, progress, earlier.history, report)
     seen = work.sight(reading.read_findings())
     if plan.has_software:
         reading.read_software()
     catalogue = reading.read_catalogue(earlier.catalogue_since)
+    report.warnings += work.warnings
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     work.compare(seen, catalogue)
     verdict = _judge(plan, parts, work, reading.doubts)
@@ -172,7 +165,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             is_complete=verdict.may_close,
             scope_hash=_scope_hash(plan),
             map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
-            strategy=reading.strategy.value,
+            strategy=reading.way,
             reflects_at=reading.reflects_at or plan.observed_at,
             catalogue_at=earlier.catalogue_at or (plan.observed_at if catalogue is not None else None),
         ),
@@ -181,6 +174,29 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     progress.end(Phase.PUBLISH)
     report.counts |= work.counts | {"events": _count_events(parts, report.run)}
     return report
+
+
+def _begin_reading(
+    plan: RunPlan, parts: Parts, work: Reconciliation, progress: Progress, history: History | None, report: RunReport
+) -> Reading:
+    common: dict[str, Any] = {
+        "engine": parts.engine,
+        "source": parts.source,
+        "open_stream": parts.open_stream,
+        "transform_map": parts.transform_map,
+        "filters": {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter},
+        "work": work,
+        "progress": progress,
+        "wanted": plan.strategy,
+        "history": history,
+        "observed_at": plan.observed_at,
+        "counts": report.counts,
+        "warnings": report.warnings,
+        "evidence": report.streams,
+    }
+    if plan.files is None:
+        return Reading(**common)
+    return FileReading(**common, plan=plan.files, records=parts.files)
 
 
 @dataclass(frozen=True, slots=True)

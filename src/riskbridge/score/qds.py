@@ -112,6 +112,17 @@ def mapped_anew(findings: ir.Table, settings: ScoreSettings) -> ir.Table:
     )
 
 
+def moved_scores(findings: ir.Table, scores: ir.Table) -> ir.Table:
+    """Stored findings whose score or severity is another now, with the new ones.
+
+    Args:
+        findings: As `mapped_anew` gives them.
+        scores: The columns of CVE_SCORE, as computed now.
+    """
+    rows = findings.join(scores.select("score_key", now_qds="qds"), "score_key")
+    return rows.filter((rows.qds != rows.now_qds) | rows.is_mapped_anew).mutate(qds=lambda t: t.now_qds)
+
+
 def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
     """One row of CVE_SCORE for each score key.
 
