@@ -22,9 +22,12 @@ from riskbridge.api import (
     overview,
     profiles,
     qql,
+    score_maps,
     scoring,
+    tags,
     tokens,
     uploads,
+    views,
 )
 from riskbridge.api.access import Door
 from riskbridge.api.description import describe
@@ -45,6 +48,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     judgements.router,
     scoring.router,
+    score_maps.router,
+    tags.router,
+    views.router,
     feeds.router,
     tokens.router,
     audit.router,
