@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -173,6 +173,7 @@ class ConnectorShown(BaseModel):
     calls_per_minute: int | None
     secret_expires_on: str | None
     retain_missing: bool
+    file: Annotated[dict[str, Any] | None, Field(description="Which files, where its kind is `file`")] = None
     state: ConnectorState
     profiles: list[ProfileShown]
 
