@@ -13,6 +13,7 @@ from riskbridge.api import (
     connectors,
     drafts,
     feeds,
+    files,
     identification,
     judgements,
     lists,
@@ -25,6 +26,7 @@ from riskbridge.api import (
     scoring,
     tags,
     tokens,
+    uploads,
     views,
 )
 from riskbridge.api.access import Door
@@ -39,6 +41,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     connectors.router,
     profiles.router,
     identification.router,
+    files.router,
+    uploads.router,
     drafts.router,
     maps.router,
     models.router,
