@@ -26,7 +26,11 @@ from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.models import ConfigModels
+from riskbridge.store.config.schedules import ConfigSchedules, run_row
+from riskbridge.store.config.score_maps import ConfigScoreMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
+from riskbridge.store.config.tags import ConfigTags
+from riskbridge.store.config.views import ConfigViews
 
 _SECRETS = frozenset({"client_secret"})
 
@@ -93,6 +97,11 @@ class ConfigStore:
         return ConfigAccounts(self._database)
 
     @property
+    def schedules(self) -> ConfigSchedules:
+        """When profiles run by themselves."""
+        return ConfigSchedules(self._database, self._audit)
+
+    @property
     def identification(self) -> ConfigIdentification:
         """Identification rules by connector, and what people put together and took apart."""
         return ConfigIdentification(self._database, self._audit)
@@ -106,6 +115,21 @@ class ConfigStore:
     def maps(self) -> ConfigMaps:
         """Transform maps in versions."""
         return ConfigMaps(self._database, self._audit, self._actor, self._now)
+
+    @property
+    def score_maps(self) -> ConfigScoreMaps:
+        """Score maps that connectors have of their own."""
+        return ConfigScoreMaps(self._database, self._audit)
+
+    @property
+    def tags(self) -> ConfigTags:
+        """Tags, and the assets that people gave them."""
+        return ConfigTags(self._database, self._audit)
+
+    @property
+    def views(self) -> ConfigViews:
+        """Saved views."""
+        return ConfigViews(self._database, self._audit)
 
     @property
     def data_models(self) -> ConfigModels:
@@ -226,13 +250,8 @@ class ConfigStore:
 
     def save_run(self, record: RunRecord) -> None:
         """Insert or update a run's record."""
-        values = asdict(record) | {
-            "warnings": list(record.warnings),
-            "streams": list(record.streams),
-            "outcome": record.outcome.value,
-        }
         with self._database.writing() as session:
-            session.merge(RunRow(**values))
+            session.merge(run_row(record))
 
     def get_run(self, run_id: str) -> RunRecord:
         """The run whose id begins so.
@@ -258,13 +277,15 @@ class ConfigStore:
         with self._database.reading() as session:
             return [_record(row) for row in session.scalars(query)]
 
-    def list_running(self, connector_id: str) -> list[RunRecord]:
-        """Runs that by their record have not ended, newest first. Who owns the home knows that they were killed."""
-        query = (
-            select(RunRow)
-            .where(RunRow.connector_id == connector_id, RunRow.outcome == RunOutcome.RUNNING.value)
-            .order_by(RunRow.started_at.desc())
-        )
+    def list_open(self, connector_id: str | None = None) -> list[RunRecord]:
+        """Runs that by their record have not ended, oldest first; of one connector or of all.
+
+        Who owns the home and works on none of them knows that those that run were killed.
+        """
+        ends = [outcome.value for outcome in RunOutcome if outcome.is_open]
+        query = select(RunRow).where(RunRow.outcome.in_(ends)).order_by(RunRow.started_at, RunRow.run_id)
+        if connector_id is not None:
+            query = query.where(RunRow.connector_id == connector_id)
         with self._database.reading() as session:
             return [_record(row) for row in session.scalars(query)]
 
