@@ -21,6 +21,7 @@ from riskbridge.api import (
     overview,
     profiles,
     qql,
+    rejects,
     scoring,
     tokens,
 )
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     qql.router,
     overview.router,
     connectors.router,
+    rejects.router,
     profiles.router,
     identification.router,
     drafts.router,
