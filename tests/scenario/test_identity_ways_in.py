@@ -22,6 +22,7 @@ from riskbridge.cli.commands import app as commands
 from riskbridge.errors import RiskbridgeError
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.matching import list_rules, reset_rules, save_rules
+from riskbridge.model.account import TokenScope
 from riskbridge.model.connector import new_profile
 from riskbridge.service import Service
 
@@ -159,7 +160,7 @@ def client(world: World) -> Iterator[Client]:
         service = Service(app)
         accounts = service.accounts
         account = app.store.accounts.find_account("ana") or accounts.make("ana", "correct horse battery")
-        _, token = accounts.make_token(account, "test", 1)
+        _, token = accounts.make_token(account, "test", 1, TokenScope.WRITE)
         try:
             yield Client(make_api(service), token)
         finally:
