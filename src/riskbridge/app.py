@@ -397,7 +397,7 @@ class App:
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
-        explanation = explain_qds(score, load_score_settings(self.store))
+        explanation = explain_qds(score, load_score_settings(self.store), str(finding["connector_id"]))
         return {
             "finding": finding,
             "score": explanation.score,
