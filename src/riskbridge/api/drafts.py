@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Asked, Caller, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.score_maps import ScoreMapShape
 from riskbridge.api.shapes import CheckShown, ConnectorShape, ConnectorShown, MatchesShown, ProfileShape, Rows
 from riskbridge.app import App
 from riskbridge.connectors import change_profile, check_profile
@@ -27,6 +28,7 @@ from riskbridge.drafts import (
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile
 from riskbridge.model.draft import Draft
+from riskbridge.model.score_map import ScoreMap, ScoreMapRow
 from riskbridge.preview import count_matches
 from riskbridge.service import Service
 
@@ -122,7 +124,29 @@ def find_faults(draft: Draft) -> dict[str, str]:
         parse_draft_rules(draft)
     except InputError as error:
         faults["rules"] = f"{error.message} {error.remedy}"
+    try:
+        parse_draft_score_map(draft)
+    except InputError as error:
+        faults["score_map"] = f"{error.message} {error.remedy}"
     return faults
+
+
+def parse_draft_score_map(draft: Draft) -> ScoreMap | None:
+    """The score map that a draft describes; None for the suggested one.
+
+    Raises:
+        InputError: `score-map.bad`.
+    """
+    given = draft.values.get("score_map")
+    if given is None:
+        return None
+    try:
+        shape = ScoreMapShape.model_validate(given)
+    except ValidationError as error:
+        told = "; ".join(f"{' '.join(str(p) for p in f['loc'])}: {f['msg']}" for f in error.errors()[:5])
+        raise InputError(told, code="score-map.bad", remedy="Fill in whole numbers, QDS from 0 to 100.") from error
+    rows = tuple(ScoreMapRow(r.severity, tuple(r.source_values), r.qds) for r in shape.rows)
+    return ScoreMap(rows, shape.default_severity)
 
 
 def parse_draft_rules(draft: Draft) -> tuple[Rule, ...] | None:
@@ -197,6 +221,8 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
     change_profile(app, profile, _profile_changes(draft))
     if (rules := parse_draft_rules(draft)) is not None:
         save_rules(app.store, connector, rules)
+    if (score_map := parse_draft_score_map(draft)) is not None:
+        app.store.score_maps.save_score_map(connector, score_map)
     app.store.drafts.delete_draft(draft.account_id, draft.draft_id)
     if is_run:
         service.start_run(connector.name)

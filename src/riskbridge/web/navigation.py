@@ -24,7 +24,7 @@ class Room:
 
 MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
     ("", (Room("Home", "/", "home"),)),
-    ("Inventory", (Room("Assets", "/inventory/assets", "asset"),)),
+    ("Inventory", (Room("Assets", "/inventory/assets", "asset"), Room("Tags", "/tags", "tag"))),
     (
         "Risk management",
         (

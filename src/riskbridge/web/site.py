@@ -24,8 +24,11 @@ from riskbridge.web import (
     login,
     mapping,
     running,
+    scoremap,
     scoring,
     settings,
+    tagging,
+    viewing,
     wizard,
 )
 from riskbridge.web.access import LoginNeededError
@@ -42,8 +45,11 @@ ROOMS = (
     editing,
     running,
     mapping,
+    scoremap,
     scoring,
     settings,
+    tagging,
+    viewing,
     wizard,
 )
 
