@@ -90,6 +90,15 @@ _TO_VERSION_6 = (
 )
 """Before people gave tags, all were of sources."""
 
+_STEPS = (
+    (2, _TO_VERSION_2),
+    (3, _TO_VERSION_3),
+    (4, _TO_VERSION_4),
+    (5, _TO_VERSION_5),
+    (6, _TO_VERSION_6),
+)
+"""The version that each step leads to; a step that was cut off is taken again."""
+
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
 """Tables that are replaced whole, and where their past rows go; what sources claimed before is not kept."""
@@ -167,19 +176,14 @@ class Warehouse:
         return version
 
     def _migrate(self, version: int) -> None:
-        if version == SCHEMA_VERSION:
-            return
-        with self.engine.transaction():
-            for since, statements in (
-                (2, _TO_VERSION_2),
-                (3, _TO_VERSION_3),
-                (4, _TO_VERSION_4),
-                (5, _TO_VERSION_5),
-                (6, _TO_VERSION_6),
-            ):
-                for statement in statements if version < since else ():
+        # A transaction a step: DuckDB refuses to alter a table that the same transaction has altered and then written.
+        for since, statements in _STEPS:
+            if version >= since:
+                continue
+            with self.engine.transaction():
+                for statement in statements:
                     self.engine.execute(statement)
-            self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
+                self.engine.execute(f"UPDATE riskbridge_schema SET version = {since}")
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""
