@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Response, status
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Asked, Caller, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.schedules import TimingShape
 from riskbridge.api.score_maps import ScoreMapShape
 from riskbridge.api.shapes import CheckShown, ConnectorShape, ConnectorShown, MatchesShown, ProfileShape, Rows
 from riskbridge.app import App
@@ -28,8 +30,10 @@ from riskbridge.drafts import (
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile
 from riskbridge.model.draft import Draft
+from riskbridge.model.schedule import Timing
 from riskbridge.model.score_map import ScoreMap, ScoreMapRow
 from riskbridge.preview import count_matches
+from riskbridge.schedules import parse_timing, set_schedule
 from riskbridge.service import Service
 
 if TYPE_CHECKING:
@@ -128,6 +132,10 @@ def find_faults(draft: Draft) -> dict[str, str]:
         parse_draft_score_map(draft)
     except InputError as error:
         faults["score_map"] = f"{error.message} {error.remedy}"
+    try:
+        parse_draft_timing(draft, datetime.now(UTC))
+    except InputError as error:
+        faults["schedule"] = f"{error.message} {error.remedy}"
     return faults
 
 
@@ -147,6 +155,26 @@ def parse_draft_score_map(draft: Draft) -> ScoreMap | None:
         raise InputError(told, code="score-map.bad", remedy="Fill in whole numbers, QDS from 0 to 100.") from error
     rows = tuple(ScoreMapRow(r.severity, tuple(r.source_values), r.qds) for r in shape.rows)
     return ScoreMap(rows, shape.default_severity)
+
+
+def parse_draft_timing(draft: Draft, now: datetime) -> Timing | None:
+    """When the profile that a draft describes runs by itself; None for never.
+
+    Raises:
+        InputError: `schedule.*`.
+    """
+    given = draft.values.get("schedule")
+    if given is None:
+        return None
+    try:
+        shape = TimingShape.model_validate(given)
+    except ValidationError as error:
+        raise InputError(
+            f"The schedule cannot be read: {error.errors()[0]['msg']}.",
+            code="schedule.bad-timing",
+            remedy="Give one of once, every and cron, and what goes with it.",
+        ) from error
+    return parse_timing(shape.to_text(), now)
 
 
 def parse_draft_rules(draft: Draft) -> tuple[Rule, ...] | None:
@@ -216,13 +244,16 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
             remedy="Test the connection, mend what it names, then save.",
         )
     _check_rest(app, draft, shape)
+    timing, score_map = parse_draft_timing(draft, service.clock.now()), parse_draft_score_map(draft)
     connector = over_api.add(service, shape, actor=actor)
     profile = app.store.list_profiles(connector.connector_id)[0]
     change_profile(app, profile, _profile_changes(draft))
     if (rules := parse_draft_rules(draft)) is not None:
         save_rules(app.store, connector, rules)
-    if (score_map := parse_draft_score_map(draft)) is not None:
+    if score_map is not None:
         app.store.score_maps.save_score_map(connector, score_map)
+    if timing is not None:
+        set_schedule(app.store, connector.name, None, timing, service.clock.now())
     app.store.drafts.delete_draft(draft.account_id, draft.draft_id)
     if is_run:
         service.start_run(connector.name)

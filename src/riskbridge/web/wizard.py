@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal, get_args
+from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -19,6 +20,7 @@ from riskbridge.maps import list_summaries
 from riskbridge.model.connector import Strategy
 from riskbridge.model.draft import Draft
 from riskbridge.model.score_map import ScoreMap
+from riskbridge.schedule.zone import local_zone_name
 from riskbridge.service import Service
 from riskbridge.store.config.score_maps import plain_map
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
@@ -26,6 +28,7 @@ from riskbridge.web.forms import Form, typed_values
 from riskbridge.web.render import page
 from riskbridge.web.ruleset import is_rule_edit, typed_rules
 from riskbridge.web.scoremap import typed_score_map
+from riskbridge.web.timing import timing_fields, typed_timing
 
 router = APIRouter(default_response_class=HTMLResponse)
 Step = Literal["basics", "model", "map", "profile", "scoring", "rules", "review"]
@@ -156,6 +159,8 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
 def _keep(caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Draft:
     draft = _draft(caller, service, draft_id)
     values = typed_values(typed, TEXTS[step], TICKS[step])
+    if step == "profile" and "timing" in typed:
+        values["schedule"] = typed_timing(typed)
     if step == "scoring" and "source_values" in typed:
         values["score_map"] = None if typed.get("action") == "reset" else typed_score_map(typed)
     if step == "rules" and "rule" in typed:
@@ -203,6 +208,8 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
     values: dict[str, Any] = {"clouds": CLOUDS, "strategies": [s.value for s in Strategy], "maps": [], "models": []}
     if step in ("map", "profile", "review"):
         values["maps"] = list_summaries(store)
+        given: Any = draft.values.get("schedule")
+        values |= {"timing": timing_fields(given, local_zone_name()), "zones": sorted(available_timezones())}
     if step in ("scoring", "review"):
         values["score_map"] = draft.values.get("score_map") or plain_map(ScoreMap())
     if step in ("rules", "review"):
@@ -216,7 +223,7 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
 
 
 def _faulty_steps(faults: dict[str, str]) -> set[str]:
-    own = {"scoring": ("score_map",), "rules": ("rules",)}
+    own = {"scoring": ("score_map",), "rules": ("rules",), "profile": ("schedule",)}
     return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step], *own.get(step, ())) if name in faults}
 
 
