@@ -1,0 +1,194 @@
+"""Staged rows read again as they were, under any map: the same computation as a run's, and nobody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn
+
+import ibis
+import ibis.expr.types as ir
+
+from riskbridge.errors import FatalError
+from riskbridge.model.connector import Strategy
+from riskbridge.model.source_model import MACHINES, VULNERABILITIES, VULNERABILITY_CHANGES
+from riskbridge.model.target import DETECTION_DETAIL, DETECTION_DETAIL_DRAFT, DETECTION_DRAFT
+from riskbridge.pipeline.chain import Chain, FindStream, Step
+from riskbridge.pipeline.changes import fold_changes
+from riskbridge.pipeline.details import new_details
+from riskbridge.pipeline.mapping import SEEN
+from riskbridge.pipeline.progress import Progress
+from riskbridge.pipeline.reading import MOST_LOOKS, Reading
+from riskbridge.pipeline.reconcile import Reconciliation
+from riskbridge.staging.stream import StagedStream
+from riskbridge.transform.compile import apply
+from riskbridge.transform.spec import TransformMap
+
+PLACE = ("step", "raw_page", "raw_row")
+
+
+class Nobody:
+    """A source that is never asked."""
+
+    def read(self, stream: str, **_: Any) -> Iterator[NoReturn]:
+        """Raise: what was not staged is not read now.
+
+        Raises:
+            FatalError: `remap.not-staged`.
+        """
+        raise FatalError(
+            f"The rows of {stream} are not staged to their end.",
+            code="remap.not-staged",
+            remedy="Read anew with: riskbridge run NAME",
+        )
+
+
+class KeptStream(StagedStream):
+    """A staged stream that is only looked at."""
+
+    @property
+    def looks(self) -> int:
+        """As often as a list that moves is read at most: whatever the map makes of the rows, they are taken as they are."""
+        return MOST_LOOKS
+
+    def restart(self) -> None:
+        """Raise: nothing staged is forgotten.
+
+        Raises:
+            FatalError: `remap.not-staged`.
+        """
+        Nobody().read("a stream that was to be read once more")
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What the staged rows give under a map.
+
+    Attributes:
+        records: One row a detection: `SEEN`.
+        places: `detection_id` of every raw row that gave one: it and `PLACE`.
+        details: DETECTION_DETAIL rows that differ from the stored ones.
+    """
+
+    records: ir.Table
+    places: ir.Table
+    details: list[ir.Table] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Replay:
+    """The replay of a chain under one map.
+
+    Attributes:
+        work: Takes devices, links and rejects; one of its own for each map.
+        transform_map: The map.
+        chain: The staged runs.
+        find_stream: Where their rows are.
+        filters: OData text by stream, as the profile has it.
+        progress: Told of the phases.
+        observed_at: The newest reading's time, UTC.
+    """
+
+    work: Reconciliation
+    transform_map: TransformMap
+    chain: Chain
+    find_stream: FindStream
+    filters: dict[str, str | None]
+    progress: Progress
+    observed_at: datetime
+
+    def run(self, *, has_details: bool) -> Replayed:
+        """Devices, then the findings of each step in order, each over what those before gave."""
+        found: Replayed | None = None
+        for number, step in enumerate(self.chain.steps):
+            after = self._whole(number, step, has_details=has_details) if step.is_whole else None
+            if found is None:
+                found = after
+            else:
+                found = self._after(found, number, step, after, has_details=has_details)
+        if found is None:
+            raise RuntimeError("a chain begins with a whole reading")
+        return found
+
+    def catalogue(self) -> ir.Table | None:
+        """CVE drafts of the staged catalogue, the newest word of each CVE; None where nothing is staged of it."""
+        drafts: ir.Table | None = None
+        for run_id in self.chain.catalogue:
+            stream = self._open(run_id, VULNERABILITIES.stream)
+            raw = self.work.engine.read_parquet(stream.parquet_files(), VULNERABILITIES.staged_types)
+            mapped = apply(self.transform_map.stream(VULNERABILITIES.name), raw)
+            fresh = self.work.engine.materialise(mapped.drafts, "catalogue")
+            drafts = fresh if drafts is None else drafts.anti_join(fresh, "cve_id").union(fresh)
+        return drafts
+
+    def _whole(self, number: int, step: Step, *, has_details: bool) -> Replayed:
+        reading = Reading(
+            engine=self.work.engine,
+            source=Nobody(),
+            open_stream=lambda stream: self._open(self._run_of(step, stream), stream),
+            transform_map=self.transform_map if has_details else _without_details(self.transform_map),
+            filters=self.filters,
+            work=self.work,
+            progress=self.progress,
+            wanted=Strategy(step.strategy),
+            history=None,
+            observed_at=self.observed_at,
+        )
+        keyed = reading.read_findings()
+        self.work.changes.rejects += keyed.rejects
+        details = self.work.changes.versions.pop(DETECTION_DETAIL.name, None)
+        places = keyed.records if keyed.places is None else keyed.places
+        return Replayed(
+            keyed.records.select(*SEEN),
+            places.select("detection_id", "raw_page", "raw_row", step=ibis.literal(number, "int64")),
+            [] if details is None else [details],
+        )
+
+    def _after(
+        self, before: Replayed, number: int, step: Step, whole: Replayed | None, *, has_details: bool
+    ) -> Replayed:
+        """What is there after another step: a later whole reading that was cut short adds, changes replace."""
+        engine = self.work.engine
+        now = whole if whole is not None else self._changes(before, number, step, has_details=has_details)
+        records = now.records
+        if whole is not None:
+            records = before.records.anti_join(now.records, "detection_id").union(now.records)
+        details = [d.anti_join(n, "detection_id") for d in before.details for n in now.details[:1] or [d.limit(0)]]
+        return Replayed(
+            engine.materialise(records, "replayed"), before.places.union(now.places), [*details, *now.details]
+        )
+
+    def _changes(self, before: Replayed, number: int, step: Step, *, has_details: bool) -> Replayed:
+        engine, work, model = self.work.engine, self.work, VULNERABILITY_CHANGES
+        stream = self._open(step.run_id, model.stream)
+        raw = engine.read_parquet(stream.parquet_files(), model.staged_types)
+        current = before.records.mutate(state=ibis.literal("open"))
+        stream_map = self.transform_map.stream(model.name, DETECTION_DRAFT.name)
+        folded = fold_changes(engine, stream_map, raw, work.links, current, work.connector_id, step.floor)
+        work.changes.rejects += folded.rejects
+        details: list[ir.Table] = []
+        for maps in (m for m in self.transform_map.streams if has_details and m.source is model):
+            if maps.target is DETECTION_DETAIL_DRAFT:
+                stored = work.warehouse.current(DETECTION_DETAIL)
+                details.append(new_details(engine, maps, raw, folded.came, stored))
+        places = folded.came.select("detection_id", "raw_page", "raw_row", step=ibis.literal(number, "int64"))
+        return Replayed(folded.records.select(*SEEN), places, details)
+
+    def _run_of(self, step: Step, stream: str) -> str:
+        """Devices are those of the newest list, whichever step is replayed."""
+        return self.chain.devices or step.run_id if stream == MACHINES.stream else step.run_id
+
+    def _open(self, run_id: str, stream: str) -> StagedStream:
+        found = self.find_stream(run_id, stream)
+        if found is None:
+            Nobody().read(stream)
+            raise RuntimeError(stream)
+        return found
+
+
+def _without_details(transform_map: TransformMap) -> TransformMap:
+    from dataclasses import replace  # noqa: PLC0415
+
+    streams = tuple(s for s in transform_map.streams if s.target is not DETECTION_DETAIL_DRAFT)
+    return replace(transform_map, streams=streams)
