@@ -240,7 +240,8 @@ def _require_newest(store: ConfigStore, name: str, if_match: str | None) -> int 
     if is_built_in(name):
         return None
     shown = _shown(store, name, None)
-    require_match(if_match, _kept(shown), f"The transform map '{name}'", shown=shown)
+    change = store.find_change("map", name)
+    require_match(if_match, _kept(shown), f"The transform map '{name}'", shown=shown, change=change)
     return int(shown["map"]["version"])
 
 

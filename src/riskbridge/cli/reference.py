@@ -11,6 +11,8 @@ import riskbridge
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT, REJECT, WAREHOUSE
+from riskbridge.transform.convert import DATA_TYPES
+from riskbridge.transform.plain import describe_functions
 
 _ABOUT_ERRORS = """Every failure carries a code, a message and a remedy; `--json` prints all three.
 A command ends with 2 after an `InputError`, 3 after a `ConfigError`, 4 after a `RetryableError`, 5 after a `FatalError`.
@@ -31,6 +33,36 @@ def render_source_models() -> str:
     return "\n".join(["# Source data models", _HEAD, *(_render_model(m) for m in SOURCE_MODELS)])
 
 
+def render_maps() -> str:
+    """The page of what a row of a transform map may do, and of its data types."""
+    lines = ["| function | source fields | arguments | takes | gives | does |", "| --- | --- | --- | --- | --- | --- |"]
+    for f in describe_functions():
+        least, most = f["sources"]["least"], f["sources"]["most"]
+        count = str(least) if least == most else f"{least} or more"
+        arguments = ", ".join(f"`{a['name']}`{'' if a['required'] else ' (may be left out)'}" for a in f["arguments"])
+        takes = "any" if len(f["takes"]) == len(DATA_TYPES) else ", ".join(f["takes"])
+        does = f["description"].replace("|", "\\|")
+        lines.append(f"| `{f['name']}` | {count} | {arguments} | {takes} | {f['gives'] or 'as given'} | {does} |")
+    types = ["| data type | what it holds |", "| --- | --- |"]
+    types += [f"| `{name}` | {_OF_TYPE[name]} |" for name in DATA_TYPES]
+    parts = ["# Transform maps", _HEAD, "## Functions\n", *lines, "\n## Data types\n", _ABOUT_TYPES, *types]
+    return "\n".join(parts) + "\n"
+
+
+_ABOUT_TYPES = """A value that does not fit its type becomes null, unless the row is strict. Text is trimmed, and blank text is null.
+"""
+_OF_TYPE = {
+    "string": "text",
+    "integer": "a whole number",
+    "decimal": "a number",
+    "boolean": "true or false; also from yes, no, 1, 0",
+    "date": "a day, as its midnight in UTC",
+    "date-time": "a time in UTC",
+    "list": "texts",
+    "ip": "an IP address, version 4 or 6, in lower case",
+    "mac": "a hardware address: 12 lower-case hexadecimal digits",
+    "version": "a version that begins with a digit; a leading v is taken off",
+}
 _FAULTS = {"LoginFault": ("code", "meaning", "remedy"), "CheckItem": ("name",)}
 """What becomes a `ConfigError` where it is raised, with the names of its arguments by place."""
 
@@ -72,7 +104,12 @@ def _text(remedy: ast.expr | None) -> str:
     return "…"
 
 
-PAGES = {"tables.md": render_tables, "source-models.md": render_source_models, "errors.md": render_errors}
+PAGES = {
+    "tables.md": render_tables,
+    "source-models.md": render_source_models,
+    "errors.md": render_errors,
+    "maps.md": render_maps,
+}
 
 
 def main(folder: Path) -> None:

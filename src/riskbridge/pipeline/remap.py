@@ -99,9 +99,7 @@ def _lineage(plan: RemapPlan, parts: Parts, work: Reconciliation, now: Replayed)
     engine, was = parts.engine, now
     if not _is_same(plan.before, parts.transform_map):
         other = make_work(plan.run, parts, work.sighting)
-        replay = Replay(
-            other, plan.before, plan.chain, plan.find_stream, plan.filters, NoProgress(), plan.read_at
-        )
+        replay = Replay(other, plan.before, plan.chain, plan.find_stream, plan.filters, NoProgress(), plan.read_at)
         was = replay.run(has_details=False)
     left = was.places.rename(was_detection_id="detection_id")
     pairs = left.join(now.places, PLACE)
