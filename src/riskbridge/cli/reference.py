@@ -49,7 +49,7 @@ def render_maps() -> str:
     return "\n".join(parts) + "\n"
 
 
-_ABOUT_TYPES = """A value that does not fit its type becomes null, unless the row is strict. Text is trimmed, and blank text is null.
+_ABOUT_TYPES = """A value that does not fit its type becomes null, unless the row is strict. Text is trimmed; blank text is null.
 """
 _OF_TYPE = {
     "string": "text",

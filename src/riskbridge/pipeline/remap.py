@@ -9,8 +9,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.lifecycle.remapped import Lineage
 from riskbridge.lifecycle.detections import Sighting
+from riskbridge.lifecycle.remapped import Lineage
 from riskbridge.model.connector import RunOutcome
 from riskbridge.model.reasons import CloseReason
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, SOFTWARE_INVENTORY, VULNERABILITIES
@@ -159,10 +159,7 @@ def _tell_why(work: Reconciliation, label: str) -> None:
 
 def _told(events: ir.Table, heirs: ir.Table | None, reason: str, label: str) -> ir.Table:
     rows = events
-    if heirs is None:
-        rows = rows.mutate(was=ibis.null("string"))
-    else:
-        rows = rows.left_join(heirs, [("subject_id", "heir")])
+    rows = rows.mutate(was=ibis.null("string")) if heirs is None else rows.left_join(heirs, [("subject_id", "heir")])
     is_heir = (rows.kind == "found") & rows.was.notnull()
     rows = rows.mutate(kind=ibis.ifelse(is_heir, "remapped", rows.kind))
     words = ibis.literal(label) + (ibis.literal(": goes on from finding ") + rows.was).fill_null("")

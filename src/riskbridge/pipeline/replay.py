@@ -103,10 +103,7 @@ class Replay:
         found: Replayed | None = None
         for number, step in enumerate(self.chain.steps):
             after = self._whole(number, step, has_details=has_details) if step.is_whole else None
-            if found is None:
-                found = after
-            else:
-                found = self._after(found, number, step, after, has_details=has_details)
+            found = after if found is None else self._after(found, number, step, after, has_details=has_details)
         if found is None:
             raise RuntimeError("a chain begins with a whole reading")
         return found
