@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from riskbridge.enrich.facts import Feeds
     from riskbridge.model.feed import FeedVersion
     from riskbridge.moment import Moment
+    from riskbridge.pipeline.identifying import IdentityInputs
     from riskbridge.pipeline.run import RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
@@ -288,7 +289,7 @@ class App:
             run_id=record.run_id,
             connector_id=connector.connector_id,
             connector_name=connector.name,
-            source_names={c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()},
+            identity=self.load_identity(),
             observed_at=record.observed_at,
             device_filter=profile.device_filter,
             finding_filter=profile.finding_filter,
@@ -298,6 +299,12 @@ class App:
             has_software=profile.has_software,
             largest_drop=self.settings.largest_drop_percent / 100,
         )
+
+    def load_identity(self) -> IdentityInputs:
+        """What identification goes by, as people set it."""
+        from riskbridge.matching import load_identity  # noqa: PLC0415 - loads Ibis
+
+        return load_identity(self.store, SOURCE_NAMES, most_records=self.settings.largest_merge)
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
         finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)
@@ -387,36 +394,21 @@ class App:
         Raises:
             InputError: `finding.unknown`: no finding has an id that begins so, or several have.
         """
-        from riskbridge.model.target import CVE_CLAIM, CVE_SCORE, DETECTION, DETECTION_DETAIL, EVENT  # noqa: PLC0415
+        from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
+        from riskbridge.pipeline.evidence import explain_history  # noqa: PLC0415
         from riskbridge.score.explain import explain_qds  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
         explanation = explain_qds(score, load_score_settings(self.store))
-        detections = self.warehouse.current(DETECTION)
-        claims = self.warehouse.table(CVE_CLAIM)
-        events = self.warehouse.table(EVENT)
         return {
             "finding": finding,
             "score": explanation.score,
             "formula": explanation.formula,
             "factors": _factors(explanation),
             "why": explanation.why,
-            "claims": self._records(
-                claims.filter(claims.cve_id == finding["cve_id"]).order_by(["source", "cvss_version"]).limit(100)
-            )
-            if finding["cve_id"]
-            else [],
-            "detections": self._records(
-                detections.filter(detections.finding_id == finding["finding_id"])
-                .left_join(self.warehouse.current(DETECTION_DETAIL), "detection_id")
-                .drop("detection_id_right")
-                .limit(1000)
-            ),
-            "events": self._records(
-                events.filter(events.subject_id == finding["finding_id"]).order_by("run").limit(1000)
-            ),
+            **explain_history(self.engine, self.warehouse, finding["finding_id"], finding["cve_id"]),
         }
 
     def find_finding(self, finding_id: str) -> dict[str, Any]:
@@ -429,12 +421,13 @@ class App:
         Raises:
             InputError: `asset.unknown`: no asset has an id that begins so, or several have.
         """
-        from riskbridge.model.target import ASSET_LINK, EVENT, SOFTWARE  # noqa: PLC0415
+        from riskbridge.model.target import EVENT, SOFTWARE  # noqa: PLC0415
+        from riskbridge.pipeline.evidence import explain_identity  # noqa: PLC0415
         from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
-        links, software = self.warehouse.current(ASSET_LINK), self.warehouse.current(SOFTWARE)
+        software = self.warehouse.current(SOFTWARE)
         events = self.warehouse.table(EVENT)
         return {
             "asset": asset,
@@ -445,7 +438,7 @@ class App:
             "software": self._records(
                 software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
             ),
-            "identity": self._records(links.filter(links.asset_id == asset["asset_id"]).limit(1000)),
+            **explain_identity(self.engine, self.warehouse, asset["asset_id"], self.load_identity()),
             "events": self._records(events.filter(events.subject_id == asset["asset_id"]).order_by("run").limit(1000)),
         }
 

@@ -83,6 +83,7 @@ class Settings:
         threads: DuckDB's worker threads, 1 to 256.
         staging_runs_kept: Runs whose raw rows are kept, 1 to 100.
         largest_drop_percent: Share of the open detections that may vanish in one run before closings are held, 1 to 100.
+        largest_merge: Source records that one value may put together before it counts as a placeholder, 2 to 1,000.
         log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
         log_json: Log lines are JSON objects.
         origins: Where each value came from, as `origin` tells it.
@@ -94,6 +95,9 @@ class Settings:
     staging_runs_kept: int = _setting(_Whole(1, 100), "Runs whose raw rows are kept", 3)
     largest_drop_percent: int = _setting(
         _Whole(1, 100), "Percent of the open detections that may vanish in one run before closings are held", 50
+    )
+    largest_merge: int = _setting(
+        _Whole(2, 1_000), "Source records that one value may put together before it counts as a placeholder", 50
     )
     log_level: str = _setting(_Word(*LOG_LEVELS), "Least severe message that is logged", "warning")
     log_json: bool = _setting(_Switch(), "Log lines are JSON objects", default=False)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from riskbridge.identity.book import make_book
 from riskbridge.identity.join import Bounds
 from riskbridge.identity.match import identify
 from riskbridge.identity.naming import name_assets
-from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.model.target import SOURCE_ASSET
 
 RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
@@ -71,9 +71,7 @@ def asset_ids(tables):
         rows = [{"source_asset_id": i, "external_asset_id": i} | row for i, row in records.items()]
         links = [{"source_asset_id": i, "asset_id": asset} for i, asset in (previous or {}).items()]
         bounds = Bounds(max_records_per_asset=5)
-        plan = identify(
-            table(rows, RECORD), table(links, LINK), BUILT_IN_RULES, materialise, bounds, source_names=names
-        )
+        plan = identify(table(rows, RECORD), table(links, LINK), make_book({}), materialise, bounds, source_names=names)
         found = plan.links.select("source_asset_id", "asset_id").to_pyarrow().to_pylist()
         assert len(found) == len(records)
         return {row["source_asset_id"]: row["asset_id"] for row in found}

@@ -8,6 +8,7 @@ import pytest
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
 import riskbridge.cli.held
+import riskbridge.cli.identity
 import riskbridge.cli.map
 import riskbridge.cli.model
 import riskbridge.cli.openapi

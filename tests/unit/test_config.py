@@ -170,6 +170,7 @@ def test_every_setting_is_described() -> None:
         "threads",
         "staging_runs_kept",
         "largest_drop_percent",
+        "largest_merge",
         "log_level",
         "log_json",
     ]

@@ -11,6 +11,7 @@ from riskbridge import __version__
 from riskbridge.api import (
     connectors,
     feeds,
+    identification,
     judgements,
     lists,
     maps,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
     connectors.router,
     profiles.router,
+    identification.router,
     maps.router,
     models.router,
     judgements.router,

@@ -15,6 +15,7 @@ def main() -> None:
         decide,  # noqa: F401
         feeds,  # noqa: F401
         held,  # noqa: F401
+        identity,  # noqa: F401
         map,  # noqa: A004, F401
         model,  # noqa: F401
         openapi,  # noqa: F401

@@ -216,7 +216,9 @@ _SHOWN = {
     "proof": ("product_name", "security_update", "disk_paths", "exploitability", "end_of_support"),
     "software": ("product_vendor", "product_name", "product_version", "weaknesses", "end_of_support"),
     "detections": ("product_vendor", "product_name", "product_version", "state", "first_found_at", "close_reason"),
-    "identity": ("source_asset_id", "rule", "matched_on", "rejected"),
+    "identity": ("external_asset_id", "source", "asset_name", "rule", "matched_on", "rejected"),
+    "lost_candidates": ("asset_name", "asset_id", "rule", "matched_on", "why"),
+    "attributes": ("attribute", "value", "source", "why"),
     "events": ("at", "kind", "reason", "detail"),
 }
 

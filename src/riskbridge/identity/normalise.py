@@ -62,6 +62,7 @@ PLACEHOLDER_MACS = (
     "005056c00008",
     "005345000000",
     "02004c4f4f50",
+    "0205857feb80",
     "025041000001",
     "204153594eff",
     "33506f453030",
@@ -70,8 +71,12 @@ PLACEHOLDER_MACS = (
 """Fixed addresses of VPN clients, host-only networks, dial-up adapters and packet capture drivers."""
 
 _MAC = r"^[0-9a-f]{12}$"
-_MADE_UP_MACS = ("000000000000", "ffffffffffff", "0242", "4201", "0a0027")
-"""Beginnings: nothing, broadcast, container networks, addresses made from a private IP, host-only networks."""
+_SHORT_MAC = r"^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$"
+"""Pairs of which a leading zero may be left out."""
+_MADE_UP_MACS = ("000000000000", "ffffffffffff", "0242", "4201", "0a0027", "0a58", "eeeeeeeeeeee")
+"""Beginnings: nothing, broadcast, container networks, addresses made from a private IP, host-only networks, pods."""
+_GROUP_MAC = r"^.[13579bdf]"
+"""Addresses of groups, which no card has; two placeholders above are such."""
 
 _ONE_SIGN = r"^([0 .:-]*|[f .:-]*|[x .:-]*)$"
 _IP_ADDRESS = r"^([0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f:.%]*:[0-9a-z:.%]*)$"
@@ -91,20 +96,27 @@ def spell(records: ir.Table) -> ir.Table:
 
     Returns:
         `source_asset_id`, `connector_id`, `is_active` (its sensor is not inactive and it was not merged away), `name`,
-        `label` (the first of its name), `IDENTIFYING`, `netbios_name`, `domain`, and `merge_ids`, `mac_addresses`,
-        `ip_addresses`: arrays as the source spells them.
+        `label` (the first of its name), `IDENTIFYING`, `netbios_name`, `domain`, `external_asset_id`, `first_seen_at`,
+        `last_seen_at`, and `merge_ids`, `mac_addresses`, `ip_addresses`: arrays as the source spells them.
     """
     merged_into = records.merged_into_external_id.nullif("")
-    name = _tidy(records.asset_name)
-    name = ibis.ifelse(name.endswith("."), name.substr(0, name.length() - 1), name)
+    name = _without_dots(_tidy(records.asset_name))
+    domain = _without_dots(_tidy(records.domain))
+    netbios = _tidy(records.netbios_name)
     source = records.connector_id + SEPARATOR
     return records.select(
         "source_asset_id",
         "connector_id",
+        "external_asset_id",
+        "first_seen_at",
+        "last_seen_at",
         is_active=(records.health_status.fill_null("") != "Inactive") & merged_into.isnull(),
         name=name,
         label=_tidy(records.asset_name).re_extract(r"^([^.]+)", 1),
-        **{attribute: _tidy(records[attribute]) for attribute in (*IDENTIFYING, "netbios_name", "domain")},
+        **{attribute: _tidy(records[attribute]) for attribute in IDENTIFYING},
+        # Windows writes DOMAIN\\NAME, and a computer's account NAME$.
+        netbios_name=ibis.ifelse(netbios.re_search(r"[\\$]"), netbios.re_extract(r"([^\\$]+)\$?$", 1), netbios),
+        domain=ibis.ifelse(domain.startswith("."), domain.substr(1), domain),
         merge_ids=ibis.array([source + records.external_asset_id, source + merged_into]),
         mac_addresses=records.mac_addresses,
         ip_addresses=records.ip_addresses,
@@ -119,16 +131,22 @@ def recognise(spelled: ir.Table) -> ir.Table:
 
     Returns:
         `source_asset_id`, `connector_id`, `is_active`, the single-valued attributes of `rules.ATTRIBUTES`, and the
-        arrays of `spell`. Lazy.
+        other columns of `spell` but names. Lazy.
     """
     name, label = spelled.name, spelled.label
     is_host = label.notin(PLACEHOLDER_HOSTS) & ~name.re_search(_IP_ADDRESS)
+    # A short name beside a DNS domain is a full name in two parts; one without a dot is a NetBIOS domain.
+    is_in_domain = ~name.contains(".") & spelled.domain.contains(".")
+    full = ibis.ifelse(is_in_domain.fill_null(ibis.literal(value=False)), name + "." + spelled.domain, name)
     return spelled.select(
         "source_asset_id",
         "connector_id",
+        "external_asset_id",
+        "first_seen_at",
+        "last_seen_at",
         "is_active",
         **{attribute: _id(spelled[attribute]) for attribute in IDENTIFYING},
-        fqdn=_where(is_host & name.contains(".") & ~name.re_search(_LOCAL_NAME), name),
+        fqdn=_where(is_host & full.contains(".") & ~full.re_search(_LOCAL_NAME), full),
         host_name=_where(is_host, label),
         netbios_name=_where(spelled.netbios_name.notin(PLACEHOLDER_HOSTS), spelled.netbios_name),
         domain=_where(spelled.domain.notin(PLACEHOLDER_TEXTS), spelled.domain),
@@ -141,14 +159,33 @@ def recognise(spelled: ir.Table) -> ir.Table:
 def recognise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
     """One value of a multi-valued attribute in its one spelling; null when it identifies nothing."""
     if attribute == "mac_address":
-        bare = lower(value).re_replace(r"[^0-9a-f]", "")
-        mac = ibis.ifelse(value.re_search(_MAC), value, ibis.ifelse(bare.length() == 12, bare, ibis.null("string")))
-        is_made_up = ibis.or_(*(mac.startswith(prefix) for prefix in _MADE_UP_MACS))
+        mac = _mac(value)
+        is_made_up = ibis.or_(*(mac.startswith(prefix) for prefix in _MADE_UP_MACS)) | mac.re_search(_GROUP_MAC)
         return _where(~is_made_up & mac.notin(PLACEHOLDER_MACS), mac)
     if attribute == "ip_address":
         address = _tidy(value)
+        # An address of version 4 in the clothes of version 6.
+        address = ibis.ifelse(address.re_search(r"^::ffff:[0-9.]+$"), address.substr(7), address)
         return _where(address.re_search(_IP_ADDRESS) & ~address.re_search(_LOCAL_ADDRESS), address)
     return value
+
+
+def _mac(value: ir.StringValue) -> ir.StringValue:
+    """Twelve digits of any usual form; null for what is none."""
+    text = _tidy(value)
+    bare = text.re_replace(r"[^0-9a-f]", "")
+    padded = text.re_split(r"[:-]").map(lambda pair: pair.lpad(2, "0")).join("")
+    found: ir.StringValue = ibis.cases(
+        (value.re_search(_MAC), value),
+        (text.re_search(_SHORT_MAC), padded),
+        (bare.length() == 12, bare),
+        else_=ibis.null("string"),
+    )
+    return found
+
+
+def _without_dots(name: ir.StringValue) -> ir.StringValue:
+    return ibis.ifelse(name.endswith("."), name.re_replace(r"\.+$", ""), name)
 
 
 def _tidy(text: ir.StringValue) -> ir.StringValue:

@@ -30,6 +30,7 @@ ROLLED_UP = tuple(
     )
 )
 COLUMNS = tuple(n for n in FINDING.names if n not in ("valid_from_run", "valid_to_run"))
+_WAS = ("was_qds", "was_severity", "was_asset_id")
 VISIBLE = ("severity", "source_severity", "product_vendor", "product_name", "product_version", "fixing_kb", "title")
 """Columns whose change is told as a `changed` event."""
 
@@ -116,7 +117,9 @@ def lift(detections: ir.Table) -> ir.Table:
     ).select(*ROLLED_UP)
 
 
-def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: datetime) -> ir.Table:
+def follow(
+    rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: datetime, heirs: ir.Table | None = None
+) -> ir.Table:
     """Findings with the dates of their return, and what changed against the stored ones; the unchanged are left out.
 
     Args:
@@ -124,10 +127,12 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         current: Current rows of FINDING.
         run: The run's number.
         observed_at: The run's time, UTC.
+        heirs: `finding_id`, `was_finding_id` of findings that take over detections of another; None for none. One that is
+            not stored goes on with the other's dates of return.
 
     Returns:
-        The columns of FINDING but validity, with `change` (`found`, `reopened`, `fixed`, `changed`, `rescored`, or
-        `dated` when only dates or counts moved) and `was_qds`, `was_severity`.
+        The columns of FINDING but validity, with `change` (`found`, `reopened`, `fixed`, `moved`, `changed`, `rescored`,
+        or `dated` when only dates or counts moved) and `was_qds`, `was_severity`, `was_asset_id`.
     """
     compared = ("state", "qds", "open_detections", "last_found_at", "asset_id", "score_key", *VISIBLE)
     stored = current.select(
@@ -138,13 +143,20 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         was_reopened_count="reopened_count",
         was_last_fixed_at="last_fixed_at",
         is_stored=ibis.literal(value=True),
+        is_heir=ibis.literal(value=False),
     )
+    if heirs is not None:
+        fresh = heirs.anti_join(current, "finding_id").select(heir_id="finding_id", was_finding_id="was_finding_id")
+        taken = stored.join(fresh, [("finding_id", "was_finding_id")])
+        taken = taken.mutate(finding_id=taken.heir_id, is_heir=ibis.literal(value=True))
+        stored = stored.union(taken.select(*stored.columns))
     both = rolled_up.left_join(stored, "finding_id").drop("finding_id_right")
     is_back = (both.was_state == "fixed") & (both.state == "open")
     change = ibis.cases(
         (both.is_stored.isnull(), "found"),
         (is_back, "reopened"),
         ((both.was_state == "open") & (both.state == "fixed"), "fixed"),
+        (both.is_heir, "moved"),
         (_differs(both, VISIBLE), "changed"),
         (both.qds != both.was_qds, "rescored"),
         (_differs(both, compared), "dated"),
@@ -157,7 +169,7 @@ def follow(rolled_up: ir.Table, current: ir.Table, *, run: int, observed_at: dat
         reopened_count=both.was_reopened_count.fill_null(0) + ibis.ifelse(is_back.fill_null(_NO), 1, 0).cast("int64"),
         last_fixed_at=both.fixed_at.coalesce(both.was_last_fixed_at),
     )
-    return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_qds", "was_severity")
+    return versions.filter(versions.change != "same").select(*COLUMNS, "change", *_WAS)
 
 
 def first_findings(rolled_up: ir.Table) -> ir.Table:
@@ -170,7 +182,8 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
         last_fixed_at=rolled_up.fixed_at,
         was_qds=ibis.null("int64"),
         was_severity=ibis.null("int64"),
-    ).select(*COLUMNS, "change", "was_qds", "was_severity")
+        was_asset_id=ibis.null("string"),
+    ).select(*COLUMNS, "change", *_WAS)
 
 
 def finding_events(
@@ -207,6 +220,7 @@ def finding_events(
             rows.change == "changed",
             ibis.literal("severity ") + rows.was_severity.cast("string") + " to " + rows.severity.cast("string"),
         ),
+        (rows.change == "moved", ibis.literal("from asset ") + rows.was_asset_id),
         else_=ibis.null("string"),
     )
     rows = rows.mutate(detail=detail)

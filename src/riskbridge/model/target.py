@@ -234,6 +234,12 @@ ASSET = Table(
         Column("sources", TEXTS, description="Inventory source names, sorted", example="MS Defender"),
         Column("source_count", "int64", nullable=False, description="Source records behind it"),
         Column("primary_source_asset_id", "string", nullable=False, description="Source record whose attributes won"),
+        Column(
+            "attribute_origins",
+            TEXTS,
+            nullable=False,
+            description="`attribute=source record` of those that another record gave; sorted",
+        ),
         *(c for c in ASSET_SCORE.columns if c.name != "asset_id"),
         *VALIDITY,
     ),

@@ -16,6 +16,7 @@ from riskbridge.model.judgement import HOLD
 from riskbridge.model.reasons import HoldState
 from riskbridge.model.target import ASSET, CVE, DETECTION
 from riskbridge.pipeline.holding import COLUMNS, add_version, decide, held_rows, out_of_sight
+from riskbridge.pipeline.identifying import IdentityInputs
 from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.store.engine import DuckDBEngine
@@ -25,9 +26,16 @@ BY_HAND = "by-hand"
 """Strategy of a published change that no source was read for; its connector's id is empty."""
 
 
-def begin(engine: DuckDBEngine, warehouse: Warehouse, settings: ScoreSettings, at: datetime) -> Reconciliation:
-    """The computation of a change by hand."""
-    work = Reconciliation(engine, warehouse, "", {}, Sighting(warehouse.last_run() + 1, at, None), settings)
+def begin(
+    engine: DuckDBEngine,
+    warehouse: Warehouse,
+    settings: ScoreSettings,
+    at: datetime,
+    identity: IdentityInputs | None = None,
+) -> Reconciliation:
+    """The computation of a change by hand; `identity` is needed where source records are put together anew."""
+    sighting = Sighting(warehouse.last_run() + 1, at, None)
+    work = Reconciliation(engine, warehouse, "", identity or IdentityInputs(), sighting, settings)
     work.begin_by_hand()
     return work
 

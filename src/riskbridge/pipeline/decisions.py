@@ -168,6 +168,9 @@ def without_suppressed(
     Costs a count where nobody decided anything.
     """
     stored, fresh = warehouse.current(DECISION), changes.versions.get(DECISION.name)
+    over = changes.withdrawn.get(DECISION.name)
+    if over is not None:
+        stored = stored.anti_join(over, "finding_id")
     if fresh is not None:
         stored = stored.anti_join(fresh, "finding_id").select(*COLUMNS).union(fresh.select(*COLUMNS))
     is_accepted = (stored.accepted_until >= ibis.literal(today)).fill_null(_NO)
@@ -179,33 +182,50 @@ def without_suppressed(
     return findings.anti_join(silenced, "finding_id")
 
 
-def carry_over(
-    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, orphans: ir.Table, versions: ir.Table, old: ir.Table
-) -> None:
+def carry_over(engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, heirs: ir.Table, gone: ir.Table) -> None:
     """Let decisions go along with findings that go on under another id, since their device went to another asset.
+
+    A finding that was decided about itself keeps that. One that comes back, because its device does, gets back what was
+    decided about it before; unless somebody decided meanwhile where it was, which then goes along. What a finding had
+    been carried alone for the time of a merge, it gives up again.
 
     Args:
         engine: Executes.
         warehouse: What is stored.
-        changes: Takes the new versions; the old ones are withdrawn.
-        orphans: `finding_id` of findings that are no more.
-        versions: New versions of detections.
-        old: Their stored versions.
+        changes: Takes the new versions; those of findings that are no more are withdrawn.
+        heirs: `finding_id`, `was_finding_id` of findings that took detections over from others.
+        gone: `finding_id` of findings that are no more.
     """
-    stored = warehouse.current(DECISION)
-    touched = stored.semi_join(orphans, "finding_id")
-    if int(engine.scalar(touched.count())) == 0:
+    versions = warehouse.table(DECISION)
+    if int(engine.scalar(versions.count())) == 0:
         return
-    was = old.select("detection_id", was_finding_id="finding_id")
-    moves = versions.select("detection_id", "finding_id").join(was, "detection_id")
-    moves = moves.group_by("finding_id").agg(was_finding_id=moves.was_finding_id.min())
-    moves = moves.anti_join(stored, "finding_id")
-    carried = engine.materialise(
-        moves.join(touched.rename(old_finding="finding_id"), [("was_finding_id", "old_finding")]).select(*COLUMNS),
-        "carried",
+    stored = versions.filter(versions.valid_to_run.isnull())
+    open_heirs = heirs.anti_join(stored, "finding_id")
+    own = _last_of_each(versions.filter(versions.valid_to_run.notnull()).semi_join(open_heirs, "finding_id"))
+    own = engine.materialise(own, "own_decisions")
+    now = stored.select(*COLUMNS[1:], of="finding_id", since="valid_from_run", decided_about="finding_id").join(
+        open_heirs, [("of", "was_finding_id")]
     )
-    _add(changes, carried)
-    changes.withdrawn[DECISION.name] = engine.materialise(touched.select("finding_id"), "moved_decisions")
+    ended = own.select(owner_id="finding_id", ended="valid_to_run", own_at="decided_at", own_by="decided_by")
+    both = engine.materialise(now.left_join(ended, [("finding_id", "owner_id")]), "decisions_there")
+    is_newer = both.ended.isnull() | (both.since > both.ended)
+    taken = both.filter(is_newer).select(*COLUMNS)
+    back = own.anti_join(taken, "finding_id").select(*COLUMNS)
+    carried = engine.materialise(taken.union(back), "carried")
+    lent = both.filter((both.since == both.ended) & (both.decided_at == both.own_at) & (both.decided_by == both.own_by))
+    over = stored.semi_join(gone, "finding_id").select("finding_id")
+    over = engine.materialise(over.union(lent.select(finding_id="decided_about")).distinct(), "moved_decisions")
+    if engine.scalar(carried.count()):
+        _add(changes, carried)
+    if engine.scalar(over.count()):
+        changes.withdrawn[DECISION.name] = over
+
+
+def _last_of_each(versions: ir.Table) -> ir.Table:
+    ranked = versions.mutate(
+        place=ibis.row_number().over(group_by="finding_id", order_by=versions.valid_from_run.desc())
+    )
+    return ranked.filter(ranked.place == 0).drop("place")
 
 
 def _add(changes: Changes, rows: ir.Table) -> None:

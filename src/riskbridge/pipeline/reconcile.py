@@ -11,9 +11,6 @@ import pyarrow as pa
 
 from riskbridge.enrich.facts import Feeds, combine, stated_vectors, stored_drafts
 from riskbridge.enrich.vectors import base_score
-from riskbridge.forms import hash_id
-from riskbridge.identity.match import identify
-from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import (
@@ -36,19 +33,21 @@ from riskbridge.model.target import (
     CVE_SCORE,
     DETECTION,
     DETECTION_DETAIL,
-    EVENT,
     FINDING,
     RUN,
     RUN_REJECT,
     SOFTWARE,
     SOURCE_ASSET,
 )
+from riskbridge.pipeline.asset_events import asset_events
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
+from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
+from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software
 from riskbridge.pipeline.software import compare_software
-from riskbridge.score.causes import asset_causes, score_causes
+from riskbridge.score.causes import score_causes
 from riskbridge.score.qds import score_cves, score_key, severity_number
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
@@ -60,7 +59,6 @@ from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
 
 HIDING_NOTHING = ("device-unknown", "duplicate-row")
-_AT = "timestamp('UTC', 6)"
 
 
 @dataclass(slots=True)
@@ -71,7 +69,7 @@ class Reconciliation:
         engine: Executes the stages.
         warehouse: What is stored.
         connector_id: The connector that was read.
-        source_names: `connector_id` to the inventory source's name.
+        identity: What identification goes by.
         sighting: When the run looked.
         settings: Formulas' settings.
         changes: What is to be published.
@@ -81,6 +79,7 @@ class Reconciliation:
         explained: Missing detections with the reason and evidence they would close with; None when nothing is missing.
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
         labels: Feed to its name and day, for events.
+        warnings: What a person should look at, in words.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
     """
@@ -88,7 +87,7 @@ class Reconciliation:
     engine: DuckDBEngine
     warehouse: Warehouse
     connector_id: str
-    source_names: dict[str, str]
+    identity: IdentityInputs
     sighting: Sighting
     settings: ScoreSettings
     changes: Changes = field(default_factory=Changes)
@@ -100,6 +99,8 @@ class Reconciliation:
     explained: ir.Table | None = None
     devices: ir.Table | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _moves: ir.Table | None = None
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
@@ -114,31 +115,43 @@ class Reconciliation:
         records = engine.materialise(
             stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
         )
-        old_links = self.warehouse.current(ASSET_LINK)
-        types = {"connector_id": "string", "source_name": "string"}
-        named = {"connector_id": list(self.source_names), "source_name": list(self.source_names.values())}
-        names = engine.from_arrow(pa.table(named), types)
-        plan = identify(
-            records,
-            old_links.select("source_asset_id", "asset_id"),
-            BUILT_IN_RULES,
-            engine.materialise,
-            source_names=names,
-        )
-        links = engine.materialise(plan.links, "links")
-        same = [
-            links[n].identical_to(old_links[n])
-            for n in ("source_asset_id", "asset_id", "rule", "matched_on", "rejected")
-        ]
-        self.changes.versions[ASSET_LINK.name] = engine.materialise(links.anti_join(old_links, same), "link_versions")
+        self._take(records)
         keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
-        self._links = engine.materialise(
-            keys.join(links.select("source_asset_id", "asset_id"), "source_asset_id"), "keys"
-        )
-        self._assets = engine.materialise(plan.assets, "assets")
+        linked = keys.join(_known(self._links).select("source_asset_id", "asset_id"), "source_asset_id")
+        self._links = engine.materialise(linked, "keys")
         self.changes.rejects += devices.rejects
         self.counts["devices"] = engine.scalar(rows.count())
-        self.counts["assets"] = engine.scalar(self._assets.count())
+
+    def _take(self, records: ir.Table) -> None:
+        found = identify_records(self.engine, self.warehouse, records, self.identity)
+        self._links, self._assets, self._moves = found.links, found.assets, found.moves
+        self.changes.versions[ASSET_LINK.name] = found.versions
+        self.counts |= found.counts
+        self.warnings += found.warnings
+        told = link_events(self.engine, self.warehouse, records, found, self.sighting)
+        if told is not None:
+            self.changes.events.append(told)
+        if found.moves is not None:
+            rows = moved_software(self.warehouse.current(SOFTWARE), found.moves)
+            self.changes.versions[SOFTWARE.name] = self.engine.materialise(rows, "moved_software")
+
+    def identify_again(self) -> None:
+        """Put the stored source records together anew, move what belongs to them, and score it; no source is read."""
+        engine = self.engine
+        self._take(engine.materialise(self.warehouse.current(SOURCE_ASSET), "records"))
+        current = self.warehouse.current(DETECTION)
+        none = ibis.null("string")
+        versions = (
+            current.limit(0).select(*DETECTION_COLUMNS).mutate(change=none, evidence=none)
+            if self._moves is None
+            else moved_detections(current, self._moves)
+        )
+        self.changes.versions[DETECTION.name] = engine.materialise(versions, "detection")
+        self.score(self.changes.versions[DETECTION.name])
+
+    def moved_records(self) -> int:
+        """How many records went to another asset."""
+        return 0 if self._moves is None else int(self.engine.scalar(self._moves.count()))
 
     def begin_by_hand(self) -> None:
         """Take assets and CVEs as they are stored, for a change that is made without reading a source."""
@@ -170,7 +183,10 @@ class Reconciliation:
         """Take an inventory of software; see `compare_software`."""
         stored, links = self.warehouse.current(SOFTWARE), _known(self._links)
         found = compare_software(self.engine, drafts, links, stored, self.connector_id, is_complete=is_complete)
-        self.changes.versions[SOFTWARE.name] = found.versions
+        moved = self.changes.versions.get(SOFTWARE.name)
+        if moved is not None:
+            moved = moved.anti_join(found.versions, "software_id").anti_join(found.gone, "software_id")
+        self.changes.versions[SOFTWARE.name] = found.versions if moved is None else found.versions.union(moved)
         self.changes.withdrawn[SOFTWARE.name] = found.gone
         self.counts["software"] = found.number
         self.inventory = found.now if is_complete else None
@@ -241,8 +257,13 @@ class Reconciliation:
         none = ibis.null("string")
         if engine.scalar(current.count()) == 0:
             versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
+            if self._moves is not None:
+                moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
+                versions = engine.materialise(versions.union(moved.select(*columns)), "detection")
         else:
-            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none), self._moved(current, columns)]
+            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none)]
+            if self._moves is not None:
+                parts.append(moved_detections(self.warehouse.current(DETECTION), self._moves))
             if gone is not None and may_close:
                 parts.append(diff_closed(gone, self.sighting))
             elif gone is not None:
@@ -277,18 +298,10 @@ class Reconciliation:
         )
         return engine.materialise(explain_closings(gone, facts), "explained")
 
-    def _moved(self, current: ir.Table, columns: tuple[str, ...]) -> ir.Table:
-        links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
-        moved = current.join(links, "source_asset_id")
-        moved = moved.filter(moved.asset_id != moved.now_asset_id)
-        moved = moved.mutate(asset_id=moved.now_asset_id)
-        moved = moved.mutate(finding_id=finding_id(moved), change=ibis.literal("moved"), evidence=ibis.null("string"))
-        return moved.select(*columns)
-
     def _latest_of_each(self, versions: ir.Table) -> ir.Table:
-        moved = versions.filter(versions.change == "moved")
-        if self.engine.scalar(moved.count()) == 0:
+        if self._moves is None:
             return versions
+        moved = versions.filter(versions.change == "moved")
         others = versions.filter(versions.change != "moved")
         links = _known(self._links).select("source_asset_id", now_asset_id="asset_id")
         relinked = others.join(links, "source_asset_id").mutate(asset_id=lambda t: t.now_asset_id)
@@ -342,11 +355,12 @@ class Reconciliation:
             followed = first_findings(scored)
         else:
             scored = scored.union(self._rescored(findings, rolled, scores))
-            changed = follow(scored, findings, run=self.sighting.run, observed_at=self.sighting.observed_at)
+            heirs = self._heirs(versions)
+            at, run = self.sighting.observed_at, self.sighting.run
+            changed = follow(scored, findings, run=run, observed_at=at, heirs=heirs)
             followed = engine.materialise(changed, "finding")
-            self._withdraw(versions, findings, rolled)
-            at = self.sighting.observed_at
-            end_acceptances(engine, self.warehouse, self.changes, findings, self.sighting.run, at)
+            self._withdraw(versions, findings, rolled, heirs)
+            end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -415,11 +429,18 @@ class Reconciliation:
         others = others.filter(others.qds != others.now_qds).mutate(qds=lambda t: t.now_qds)
         return others.select(*ROLLED_UP, "qds", "score_key")
 
-    def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table) -> None:
+    def _heirs(self, versions: ir.Table) -> ir.Table | None:
+        """Findings that take over detections of others; None while no record moves, which then costs nothing."""
+        if self._moves is None:
+            return None
+        return self.engine.materialise(find_heirs(versions, self.warehouse.current(DETECTION)), "heirs")
+
+    def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table, heirs: ir.Table | None) -> None:
         stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
         gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
-        carry_over(self.engine, self.warehouse, self.changes, gone, versions, stored)
+        if heirs is not None:
+            carry_over(self.engine, self.warehouse, self.changes, heirs, gone)
 
     def _score_assets(self, findings: ir.Table, followed: ir.Table, *, is_first: bool) -> None:
         engine = self.engine
@@ -449,31 +470,8 @@ class Reconciliation:
         self.changes.withdrawn[ASSET.name] = engine.materialise(
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
         )
-        self.changes.events.append(engine.materialise(self._asset_events(fresh, stored), "asset_events"))
+        self.changes.events.append(engine.materialise(asset_events(fresh, stored, self.sighting), "asset_events"))
         self.counts["findings"] = engine.scalar(after.count())
-
-    def _asset_events(self, fresh: ir.Table, stored: ir.Table) -> ir.Table:
-        added, moved = fresh.anti_join(stored, "asset_id"), asset_causes(fresh, stored)
-        at, columns = ibis.literal(self.sighting.observed_at, _AT), [n for n in EVENT.names if n != "run"]
-        rescored = moved.select(
-            event_id=hash_id(str(self.sighting.run), "asset-rescored", moved.asset_id),
-            at=at,
-            kind=ibis.literal("asset-rescored"),
-            subject_id=moved.asset_id,
-            asset_id=moved.asset_id,
-            reason=moved.cause,
-            detail=moved.detail,
-        )
-        new = added.select(
-            event_id=hash_id(str(self.sighting.run), "asset-added", added.asset_id),
-            at=at,
-            kind=ibis.literal("asset-added"),
-            subject_id=added.asset_id,
-            asset_id=added.asset_id,
-            reason=ibis.null("string"),
-            detail=added.asset_name,
-        )
-        return new.select(*columns).union(rescored.select(*columns))
 
     def _current_detections(self) -> ir.Table:
         rows = self.warehouse.current(DETECTION)

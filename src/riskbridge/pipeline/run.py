@@ -22,6 +22,7 @@ from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
 from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
+from riskbridge.pipeline.identifying import IdentityInputs
 from riskbridge.pipeline.progress import Phase, Progress
 from riskbridge.pipeline.reading import Reading, Source
 from riskbridge.pipeline.reconcile import Reconciliation
@@ -44,7 +45,7 @@ class RunPlan:
         run_id: Stable over resumption.
         connector_id: The connector.
         connector_name: Its name, for the record.
-        source_names: Every connector's id to its inventory source name.
+        identity: What identification goes by.
         observed_at: The time all its sightings carry, UTC.
         device_filter: OData text or None.
         finding_filter: OData text or None.
@@ -58,7 +59,7 @@ class RunPlan:
     run_id: str
     connector_id: str
     connector_name: str
-    source_names: dict[str, str]
+    identity: IdentityInputs
     observed_at: datetime
     device_filter: str | None = None
     finding_filter: str | None = None
@@ -116,7 +117,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
         parts.engine,
         parts.warehouse,
         plan.connector_id,
-        plan.source_names,
+        plan.identity,
         Sighting(
             report.run,
             plan.observed_at,
@@ -148,6 +149,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     if plan.has_software:
         reading.read_software()
     catalogue = reading.read_catalogue(earlier.catalogue_since)
+    report.warnings += work.warnings
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     work.compare(seen, catalogue)
     verdict = _judge(plan, parts, work, reading.doubts)

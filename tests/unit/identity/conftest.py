@@ -6,12 +6,15 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from riskbridge.identity.match import IdentityPlan, identify
+from riskbridge.identity.book import make_book
+from riskbridge.identity.match import IdentityPlan, Judged, identify
 from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.model.target import SOURCE_ASSET
 
 RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
 LINK = {"source_asset_id": "string", "asset_id": "string"}
+MERGE = dict.fromkeys(("left", "right", "said"), "string")
+SPLIT = dict.fromkeys(("judgement_id", "record", "other"), "string")
 SOURCES = [{"connector_id": "defender-1", "source_name": "MS Defender"}]
 
 
@@ -83,20 +86,35 @@ def find(materialise, make_table):
     """
     names = make_table(SOURCES, {"connector_id": "string", "source_name": "string"})
 
-    def run(records: dict[str, dict], *, previous: dict[str, str] | None = None, rules=BUILT_IN_RULES, bounds=None):
+    def run(
+        records: dict[str, dict],
+        *,
+        previous: dict[str, str] | None = None,
+        rules=BUILT_IN_RULES,
+        own=None,
+        bounds=None,
+        merges=(),
+        splits=(),
+        ranks=None,
+    ):
         rows = [
             {"source_asset_id": i, "connector_id": "defender-1", "external_asset_id": f"x-{i}", "content_hash": ""}
             | row
             for i, row in records.items()
         ]
         links = [{"source_asset_id": record, "asset_id": asset} for record, asset in (previous or {}).items()]
+        together = [{"left": a, "right": b, "said": "ana: one box"} for a, b in merges]
+        apart = [{"judgement_id": f"{a}/{b}", "record": a, "other": b} for a, b in splits]
+        judged = Judged(make_table(together, MERGE), make_table(apart, SPLIT)) if merges or splits else None
         plan = identify(
             make_table(rows, RECORD),
             make_table(links, LINK),
-            rules,
+            make_book(own or {}, rules),
             materialise,
             bounds,
             source_names=names,
+            judged=judged,
+            ranks=ranks,
         )
         return Estate(plan)
 

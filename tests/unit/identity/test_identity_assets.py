@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from riskbridge.identity.book import make_book
 from riskbridge.identity.match import identify
-from riskbridge.identity.rules import BUILT_IN_RULES
 from riskbridge.identity.survivorship import COLUMNS
 from riskbridge.model.target import ASSET, ASSET_LINK, SOURCE_ASSET
 
@@ -27,6 +27,7 @@ def test_a_lone_record_is_its_asset(find):
         "sources": ["MS Defender"],
         "source_count": 1,
         "primary_source_asset_id": "a",
+        "attribute_origins": [],
     }
 
 
@@ -52,6 +53,7 @@ def test_an_asset_of_several_records_carries_what_each_adds(find):
         "sources": ["MS Defender", "file-1"],
         "source_count": 3,
         "primary_source_asset_id": "b",
+        "attribute_origins": ["risk_level=a"],
     }
 
 
@@ -91,7 +93,7 @@ def test_the_results_have_the_types_of_the_target_model(materialise, make_table)
     plan = identify(
         make_table([*rows, rows[0] | {"source_asset_id": "c", "serial_number": None}], SOURCE_ASSET.types),
         make_table([], {"source_asset_id": "string", "asset_id": "string"}),
-        BUILT_IN_RULES,
+        make_book({}),
         materialise,
         source_names=make_table([], {"connector_id": "string", "source_name": "string"}),
     )

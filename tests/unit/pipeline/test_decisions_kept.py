@@ -51,21 +51,65 @@ def texts(engine: DuckDBEngine, *names: str, rows: list[tuple[str, ...]]) -> Any
     return as_table(engine, dict.fromkeys(names, "string"), [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def test_a_decision_goes_along_with_its_finding(warehouse: Warehouse) -> None:
+def carry(warehouse: Warehouse, heirs: list[tuple[str, str]], gone: list[str]) -> Changes:
     engine, changes = warehouse.engine, Changes()
-    orphans = texts(engine, "finding_id", rows=[("over",), ("undecided",)])
-    old = texts(engine, "detection_id", "finding_id", rows=[("d1", "over"), ("d2", "undecided"), ("d3", "over")])
-    versions = texts(engine, "detection_id", "finding_id", rows=[("d1", "new"), ("d2", "other"), ("d3", "new")])
-    carry_over(engine, warehouse, changes, orphans, versions, old)
-    (carried,) = engine.records(changes.versions[DECISION.name])
-    assert carried == dict.fromkeys(COLUMNS) | ALWAYS | STORED[0] | {"finding_id": "new"}
-    assert engine.records(changes.withdrawn[DECISION.name]) == [{"finding_id": "over"}]
+    taking = texts(engine, "finding_id", "was_finding_id", rows=heirs)
+    carry_over(engine, warehouse, changes, taking, texts(engine, "finding_id", rows=[(g,) for g in gone]))
+    return changes
+
+
+def carried(warehouse: Warehouse, changes: Changes) -> dict[str, dict[str, Any]]:
+    fresh = changes.versions.get(DECISION.name)
+    return {} if fresh is None else {r["finding_id"]: r for r in warehouse.engine.records(fresh)}
+
+
+def withdrawn(warehouse: Warehouse, changes: Changes) -> set[str]:
+    over = changes.withdrawn.get(DECISION.name)
+    return set() if over is None else {r["finding_id"] for r in warehouse.engine.records(over)}
+
+
+def add_versions(warehouse: Warehouse, *rows: dict[str, Any]) -> None:
+    engine = warehouse.engine
+    engine.append(DECISION.name, as_table(engine, DECISION.types, list(rows)))
+
+
+def test_a_decision_goes_along_with_its_finding(warehouse: Warehouse) -> None:
+    changes = carry(warehouse, [("new", "over"), ("other", "undecided")], ["over", "undecided"])
+    assert carried(warehouse, changes) == {"new": dict.fromkeys(COLUMNS) | ALWAYS | STORED[0] | {"finding_id": "new"}}
+    assert withdrawn(warehouse, changes) == {"over"}
+
+
+def test_a_finding_that_stays_where_it_was_keeps_its_decision_beside_the_one_that_left(warehouse: Warehouse) -> None:
+    changes = carry(warehouse, [("new", "refuted")], [])
+    assert (carried(warehouse, changes).keys(), withdrawn(warehouse, changes)) == ({"new"}, set())
+
+
+def test_what_was_decided_about_a_finding_itself_stands(warehouse: Warehouse) -> None:
+    changes = carry(warehouse, [("refuted", "over")], ["over"])
+    assert (carried(warehouse, changes), withdrawn(warehouse, changes)) == ({}, {"over"})
+
+
+def test_a_finding_that_comes_back_gets_its_decision_back_and_who_was_lent_it_gives_it_up(warehouse: Warehouse) -> None:
+    own = {"finding_id": "home", "note": "mine", "valid_from_run": 2, "valid_to_run": 5}
+    add_versions(warehouse, own, own | {"finding_id": "host", "valid_from_run": 5, "valid_to_run": None})
+    changes = carry(warehouse, [("home", "host")], [])
+    assert [(i, row["note"]) for i, row in carried(warehouse, changes).items()] == [("home", "mine")]
+    assert withdrawn(warehouse, changes) == {"host"}
+
+
+def test_what_was_decided_meanwhile_goes_along_with_a_finding_that_comes_back(warehouse: Warehouse) -> None:
+    add_versions(
+        warehouse,
+        {"finding_id": "home", "note": "old", "valid_from_run": 2, "valid_to_run": 5},
+        {"finding_id": "host", "note": "new", "valid_from_run": 7},
+    )
+    changes = carry(warehouse, [("home", "host")], [])
+    assert [(i, row["note"]) for i, row in carried(warehouse, changes).items()] == [("home", "new")]
+    assert withdrawn(warehouse, changes) == set()
 
 
 def test_nothing_is_carried_where_nothing_was_decided(warehouse: Warehouse) -> None:
-    engine, changes = warehouse.engine, Changes()
-    rows = texts(engine, "detection_id", "finding_id", rows=[("d1", "undecided")])
-    carry_over(engine, warehouse, changes, rows.select("finding_id"), rows, rows)
+    changes = carry(warehouse, [("new", "undecided")], ["undecided"])
     assert (changes.versions, changes.withdrawn) == ({}, {})
 
 

@@ -21,6 +21,7 @@ from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
+from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
@@ -87,6 +88,11 @@ class ConfigStore:
     def accounts(self) -> ConfigAccounts:
         """Accounts, sessions and API tokens."""
         return ConfigAccounts(self._database)
+
+    @property
+    def identification(self) -> ConfigIdentification:
+        """Identification rules by connector, and what people put together and took apart."""
+        return ConfigIdentification(self._database, self._audit)
 
     @property
     def maps(self) -> ConfigMaps:

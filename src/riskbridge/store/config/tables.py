@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0010"
+HEAD = "0012"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -176,6 +176,35 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class IdentificationRulesRow(Base):
+    """The identification rules of a connector that has its own, in order; they go with it."""
+
+    __tablename__ = "identification_rules"
+
+    connector_id: Mapped[str] = mapped_column(
+        String(32), ForeignKey("connector.connector_id", ondelete="CASCADE"), primary_key=True
+    )
+    rules: Mapped[list[Any]] = mapped_column(JSON)
+
+
+class IdentityJudgementRow(Base):
+    """Records that a person put together or took apart. It refers to nothing: records outlive their connector."""
+
+    __tablename__ = "identity_judgement"
+
+    judgement_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    record: Mapped[str] = mapped_column(String(40))
+    others: Mapped[list[Any]] = mapped_column(JSON)
+    text: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
+    decided_by: Mapped[str] = mapped_column(String(200))
+    decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone_by: Mapped[str | None] = mapped_column(String(200))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_why: Mapped[str | None] = mapped_column(Text)
 
 
 class AuditRow(Base):
