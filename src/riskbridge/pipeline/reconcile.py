@@ -24,6 +24,7 @@ from riskbridge.lifecycle.detections import (
 )
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
+from riskbridge.lifecycle.remapped import Lineage, diff_remapped
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
@@ -45,7 +46,7 @@ from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_s
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
-from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software
+from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
 from riskbridge.pipeline.software import compare_software
 from riskbridge.score.causes import score_causes
 from riskbridge.score.qds import score_cves, score_key, severity_number
@@ -80,6 +81,7 @@ class Reconciliation:
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
         labels: Feed to its name and day, for events.
         warnings: What a person should look at, in words.
+        replaced: Detections that another takes the place of, under a changed map; see `Remapped`. None but in a re-map.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
     """
@@ -100,6 +102,7 @@ class Reconciliation:
     devices: ir.Table | None = None
     labels: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    replaced: ir.Table | None = None
     _moves: ir.Table | None = None
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
@@ -158,6 +161,11 @@ class Reconciliation:
         scores = [n for n in ASSET_SCORE.names if n != "asset_id"]
         self._assets = self.engine.materialise(self.warehouse.current(ASSET).drop(*scores), "assets")
         self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
+
+    @property
+    def links(self) -> ir.Table:
+        """`external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported."""
+        return _known(self._links)
 
     def begin_sightings(
         self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
@@ -272,6 +280,25 @@ class Reconciliation:
             together = ibis.union(*(part.select(*columns) for part in parts))
             versions = self._latest_of_each(engine.materialise(together, "detection"))
         self.changes.versions[DETECTION.name] = versions
+        for kind, number in self._tally(versions):
+            self.counts[f"detections_{kind}"] = number
+        return versions
+
+    def diff_remapped(self, seen: ir.Table, lineage: Lineage) -> ir.Table:
+        """As `diff`, for rows that another map was applied to: see `riskbridge.lifecycle.remapped`."""
+        engine, columns = self.engine, (*DETECTION_COLUMNS, "change", "evidence")
+        found = diff_remapped(seen, self._current_detections(), lineage, self.sighting)
+        replaced = self.replaced = engine.materialise(found.replaced, "replaced")
+        parts = [found.versions]
+        if self._moves is not None:
+            moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
+            parts.append(moved.anti_join(replaced, "detection_id"))
+        together = ibis.union(*(part.select(*columns) for part in parts)) if len(parts) > 1 else parts[0]
+        versions = self._latest_of_each(engine.materialise(together.select(*columns), "detection"))
+        self.changes.versions[DETECTION.name] = versions
+        self.changes.withdrawn[DETECTION.name] = replaced.select("detection_id")
+        self.counts["detections"] = int(engine.scalar(seen.count()))
+        self.counts["detections_replaced"] = int(engine.scalar(replaced.count()))
         for kind, number in self._tally(versions):
             self.counts[f"detections_{kind}"] = number
         return versions
@@ -412,9 +439,10 @@ class Reconciliation:
         after = versions.select(*DETECTION_COLUMNS)
         if not is_first:
             stored = self.warehouse.current(DETECTION)
-            stored_of_touched = stored.semi_join(versions, "detection_id")
+            touched = self._touched(versions)
+            stored_of_touched = stored.semi_join(touched, "detection_id")
             concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
-            kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
+            kept = stored.anti_join(touched, "detection_id").semi_join(concerned, "finding_id")
             after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
         after = after.mutate(severity=severity_number(after.finding_severity))
         counted = after.group_by("finding_id").agg(number=after.count())
@@ -431,12 +459,20 @@ class Reconciliation:
 
     def _heirs(self, versions: ir.Table) -> ir.Table | None:
         """Findings that take over detections of others; None while no record moves, which then costs nothing."""
-        if self._moves is None:
+        if self._moves is None and self.replaced is None:
             return None
-        return self.engine.materialise(find_heirs(versions, self.warehouse.current(DETECTION)), "heirs")
+        heirs = find_heirs(versions, self.warehouse.current(DETECTION))
+        if self.replaced is not None:
+            heirs = heirs.union(replaced_findings(self.replaced).anti_join(heirs, "finding_id"))
+        return self.engine.materialise(heirs, "heirs")
+
+    def _touched(self, versions: ir.Table) -> ir.Table:
+        """`detection_id` of what has a new version, or ends with none."""
+        ids = versions.select("detection_id")
+        return ids if self.replaced is None else ids.union(self.replaced.select("detection_id"))
 
     def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table, heirs: ir.Table | None) -> None:
-        stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
+        stored = self.warehouse.current(DETECTION).semi_join(self._touched(versions), "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
         gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
         if heirs is not None:

@@ -19,6 +19,7 @@ from riskbridge.pipeline.chain import REMAP, Chain, FindStream
 from riskbridge.pipeline.holding import settle
 from riskbridge.pipeline.progress import NoProgress, Phase, Progress
 from riskbridge.pipeline.reconcile import Reconciliation
+from riskbridge.pipeline.relinking import replaced_findings
 from riskbridge.pipeline.replay import PLACE, Replay, Replayed
 from riskbridge.pipeline.run import Parts, RunPlan, RunReport, make_work
 from riskbridge.store.warehouse.warehouse import PublishedRun
@@ -149,23 +150,20 @@ def _take_software(plan: RemapPlan, parts: Parts, work: Reconciliation) -> None:
 
 def _tell_why(work: Reconciliation, label: str) -> None:
     """Events of findings say that the map changed, and which finding one goes on from."""
-    reason = CloseReason.MAP_CHANGED.value
-    heirs = None
-    if work.replaced is not None:
-        moved = work.replaced.filter(work.replaced.finding_id != work.replaced.now_finding_id)
-        heirs = moved.group_by(heir="now_finding_id").agg(was=moved.finding_id.min())
-    work.changes.events = [_told(events, heirs, reason, label) for events in work.changes.events]
+    if work.replaced is None:
+        return
+    heirs = replaced_findings(work.replaced).rename(heir="finding_id")
+    work.changes.events = [work.engine.materialise(_told(e, heirs, label), "told") for e in work.changes.events]
 
 
-def _told(events: ir.Table, heirs: ir.Table | None, reason: str, label: str) -> ir.Table:
-    rows = events
-    rows = rows.mutate(was=ibis.null("string")) if heirs is None else rows.left_join(heirs, [("subject_id", "heir")])
-    is_heir = (rows.kind == "found") & rows.was.notnull()
-    rows = rows.mutate(kind=ibis.ifelse(is_heir, "remapped", rows.kind))
-    words = ibis.literal(label) + (ibis.literal(": goes on from finding ") + rows.was).fill_null("")
+def _told(events: ir.Table, heirs: ir.Table, label: str) -> ir.Table:
+    rows = events.left_join(heirs, [("subject_id", "heir")])
+    is_heir = rows.was_finding_id.notnull() & rows.kind.isin(("found", "moved"))
+    rows = rows.mutate(kind=ibis.ifelse(is_heir, "remapped", rows.kind), detail=ibis.ifelse(is_heir, None, rows.detail))
+    words = ibis.literal(label) + (ibis.literal(": goes on from finding ") + rows.was_finding_id).fill_null("")
     is_told = rows.kind.isin(_TOLD)
     return rows.mutate(
-        reason=ibis.ifelse(is_told, rows.reason.fill_null(reason), rows.reason),
+        reason=ibis.ifelse(is_told, rows.reason.fill_null(CloseReason.MAP_CHANGED.value), rows.reason),
         detail=ibis.ifelse(is_told, (rows.detail + ibis.literal("; ")).fill_null("") + words, rows.detail),
     ).select(*events.columns)
 

@@ -20,6 +20,7 @@ from riskbridge.model.connector import RunOutcome, Strategy
 from riskbridge.model.reasons import HoldCause
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
+from riskbridge.pipeline.chain import readings
 from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
 from riskbridge.pipeline.identifying import IdentityInputs
@@ -113,21 +114,8 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     previous_at = _previous_at(parts, plan.connector_id)
     _require_forward(plan, previous_at)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
-    work = Reconciliation(
-        parts.engine,
-        parts.warehouse,
-        plan.connector_id,
-        plan.identity,
-        Sighting(
-            report.run,
-            plan.observed_at,
-            previous_at,
-            parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
-        ),
-        parts.score_settings,
-        has_device_filter=plan.device_filter is not None,
-        has_finding_filter=plan.finding_filter is not None,
-    )
+    scope_since = parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan))
+    work = make_work(plan, parts, Sighting(report.run, plan.observed_at, previous_at, scope_since))
     earlier = _earlier(plan, parts)
     filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
     reading = Reading(
@@ -185,6 +173,20 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     return report
 
 
+def make_work(plan: RunPlan, parts: Parts, sighting: Sighting) -> Reconciliation:
+    """The computation of a run, before its first step."""
+    return Reconciliation(
+        parts.engine,
+        parts.warehouse,
+        plan.connector_id,
+        plan.identity,
+        sighting,
+        parts.score_settings,
+        has_device_filter=plan.device_filter is not None,
+        has_finding_filter=plan.finding_filter is not None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Earlier:
     """What earlier runs leave to this one.
@@ -205,7 +207,7 @@ def _earlier(plan: RunPlan, parts: Parts) -> _Earlier:
     if not runs:
         return _Earlier(None, None, None)
     newest = runs[0]
-    whole = next((r for r in runs if r["is_complete"] and r["strategy"] != Strategy.DELTA.value), None)
+    whole = next((r for r in readings(runs) if r["is_complete"] and r["strategy"] != Strategy.DELTA.value), None)
     is_live = whole is not None and whole["strategy"] == Strategy.PAGED.value
     history = History(
         reflects_at=newest["reflects_at"],
