@@ -156,6 +156,13 @@ class Reconciliation:
         """How many records went to another asset."""
         return 0 if self._moves is None else int(self.engine.scalar(self._moves.count()))
 
+    def take_stored_links(self) -> None:
+        """Take the connector's devices and their assets as they are stored."""
+        devices, links = self.warehouse.current(SOURCE_ASSET), self.warehouse.current(ASSET_LINK)
+        own = devices.filter(devices.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
+        linked = own.join(links.select("source_asset_id", "asset_id"), "source_asset_id")
+        self._links = self.engine.materialise(linked, "keys")
+
     def begin_by_hand(self) -> None:
         """Take assets and CVEs as they are stored, for a change that is made without reading a source."""
         scores = [n for n in ASSET_SCORE.names if n != "asset_id"]

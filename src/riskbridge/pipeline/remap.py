@@ -72,7 +72,7 @@ def remap_once(plan: RemapPlan, parts: Parts, progress: Progress) -> RunReport:
     sighting = Sighting(report.run, plan.run.observed_at, plan.read_at)
     work = make_work(plan.run, parts, sighting)
     replay = Replay(work, parts.transform_map, plan.chain, plan.find_stream, plan.filters, progress, plan.read_at)
-    now = replay.run(has_details=True)
+    now = replay.run()
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     versions = work.diff_remapped(now.records, _lineage(plan, parts, work, now))
     _take_details(work, now)
@@ -92,6 +92,7 @@ def remap_once(plan: RemapPlan, parts: Parts, progress: Progress) -> RunReport:
     events = parts.warehouse.table(EVENT)
     number = int(parts.engine.scalar(events.filter(events.run == report.run).count()))
     report.counts |= work.counts | {"events": number}
+    report.warnings += work.warnings
     return report
 
 
@@ -100,8 +101,17 @@ def _lineage(plan: RemapPlan, parts: Parts, work: Reconciliation, now: Replayed)
     engine, was = parts.engine, now
     if not _is_same(plan.before, parts.transform_map):
         other = make_work(plan.run, parts, work.sighting)
-        replay = Replay(other, plan.before, plan.chain, plan.find_stream, plan.filters, NoProgress(), plan.read_at)
-        was = replay.run(has_details=False)
+        other.take_stored_links()
+        was = Replay(
+            other,
+            plan.before,
+            plan.chain,
+            plan.find_stream,
+            plan.filters,
+            NoProgress(),
+            plan.read_at,
+            is_only_keyed=True,
+        ).run()
     left = was.places.rename(was_detection_id="detection_id")
     pairs = left.join(now.places, PLACE)
     pairs = pairs.filter(pairs.was_detection_id != pairs.detection_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -17,10 +17,11 @@ from riskbridge.model.target import DETECTION_DETAIL, DETECTION_DETAIL_DRAFT, DE
 from riskbridge.pipeline.chain import Chain, FindStream, Step
 from riskbridge.pipeline.changes import fold_changes
 from riskbridge.pipeline.details import new_details
-from riskbridge.pipeline.mapping import SEEN
+from riskbridge.pipeline.mapping import SEEN, Keyed
 from riskbridge.pipeline.progress import Progress
-from riskbridge.pipeline.reading import MOST_LOOKS, Reading
+from riskbridge.pipeline.reading import PAGES_A_BATCH, Reading
 from riskbridge.pipeline.reconcile import Reconciliation
+from riskbridge.pipeline.strategy import Choice
 from riskbridge.staging.stream import StagedStream
 from riskbridge.transform.compile import apply
 from riskbridge.transform.spec import TransformMap
@@ -44,23 +45,6 @@ class Nobody:
         )
 
 
-class KeptStream(StagedStream):
-    """A staged stream that is only looked at."""
-
-    @property
-    def looks(self) -> int:
-        """As often as a list that moves is read at most: whatever the map makes of the rows, they are taken as they are."""
-        return MOST_LOOKS
-
-    def restart(self) -> None:
-        """Raise: nothing staged is forgotten.
-
-        Raises:
-            FatalError: `remap.not-staged`.
-        """
-        Nobody().read("a stream that was to be read once more")
-
-
 @dataclass(slots=True)
 class Replayed:
     """What the staged rows give under a map.
@@ -81,7 +65,7 @@ class Replay:
     """The replay of a chain under one map.
 
     Attributes:
-        work: Takes devices, links and rejects; one of its own for each map.
+        work: Takes devices, links and rejects, or only gives them; one of its own for each map.
         transform_map: The map.
         chain: The staged runs.
         find_stream: Where their rows are.
@@ -97,13 +81,16 @@ class Replay:
     filters: dict[str, str | None]
     progress: Progress
     observed_at: datetime
+    is_only_keyed: bool = False
+    """Devices are those that are stored, and details are left out: for what was published with that map before."""
 
-    def run(self, *, has_details: bool) -> Replayed:
+    def run(self) -> Replayed:
         """Devices, then the findings of each step in order, each over what those before gave."""
         found: Replayed | None = None
         for number, step in enumerate(self.chain.steps):
-            after = self._whole(number, step, has_details=has_details) if step.is_whole else None
-            found = after if found is None else self._after(found, number, step, after, has_details=has_details)
+            whole = self._keyed if self.is_only_keyed else self._whole
+            after = whole(number, step) if step.is_whole else None
+            found = after if found is None else self._after(found, number, step, after)
         if found is None:
             raise RuntimeError("a chain begins with a whole reading")
         return found
@@ -119,35 +106,41 @@ class Replay:
             drafts = fresh if drafts is None else drafts.anti_join(fresh, "cve_id").union(fresh)
         return drafts
 
-    def _whole(self, number: int, step: Step, *, has_details: bool) -> Replayed:
+    def _keyed(self, number: int, step: Step) -> Replayed:
+        """The findings of a whole reading with their keys alone."""
+        model = Choice(Strategy(step.strategy), "it was").model
+        stream_map = self.transform_map.stream(model.name, DETECTION_DRAFT.name)
+        builder = self.work.begin_sightings(stream_map, model.staged_types)
+        stream = self._open(step.run_id, model.stream)
+        lines = [line for line in stream.manifest() if line.rows]
+        for start in range(0, len(lines), PAGES_A_BATCH):
+            batch = lines[start : start + PAGES_A_BATCH]
+            builder.add(stream.parquet_files(batch), sum(line.rows for line in batch))
+        return _placed(builder.finish(), number)
+
+    def _whole(self, number: int, step: Step) -> Replayed:
         reading = Reading(
             engine=self.work.engine,
             source=Nobody(),
             open_stream=lambda stream: self._open(self._run_of(step, stream), stream),
-            transform_map=self.transform_map if has_details else _without_details(self.transform_map),
+            transform_map=self.transform_map,
             filters=self.filters,
             work=self.work,
             progress=self.progress,
             wanted=Strategy(step.strategy),
             history=None,
             observed_at=self.observed_at,
+            is_replay=True,
         )
         keyed = reading.read_findings()
         self.work.changes.rejects += keyed.rejects
         details = self.work.changes.versions.pop(DETECTION_DETAIL.name, None)
-        places = keyed.records if keyed.places is None else keyed.places
-        return Replayed(
-            keyed.records.select(*SEEN),
-            places.select("detection_id", "raw_page", "raw_row", step=ibis.literal(number, "int64")),
-            [] if details is None else [details],
-        )
+        return replace(_placed(keyed, number), details=[] if details is None else [details])
 
-    def _after(
-        self, before: Replayed, number: int, step: Step, whole: Replayed | None, *, has_details: bool
-    ) -> Replayed:
+    def _after(self, before: Replayed, number: int, step: Step, whole: Replayed | None) -> Replayed:
         """What is there after another step: a later whole reading that was cut short adds, changes replace."""
         engine = self.work.engine
-        now = whole if whole is not None else self._changes(before, number, step, has_details=has_details)
+        now = whole if whole is not None else self._changes(before, number, step)
         records = now.records
         if whole is not None:
             records = before.records.anti_join(now.records, "detection_id").union(now.records)
@@ -156,7 +149,7 @@ class Replay:
             engine.materialise(records, "replayed"), before.places.union(now.places), [*details, *now.details]
         )
 
-    def _changes(self, before: Replayed, number: int, step: Step, *, has_details: bool) -> Replayed:
+    def _changes(self, before: Replayed, number: int, step: Step) -> Replayed:
         engine, work, model = self.work.engine, self.work, VULNERABILITY_CHANGES
         stream = self._open(step.run_id, model.stream)
         raw = engine.read_parquet(stream.parquet_files(), model.staged_types)
@@ -165,7 +158,7 @@ class Replay:
         folded = fold_changes(engine, stream_map, raw, work.links, current, work.connector_id, step.floor)
         work.changes.rejects += folded.rejects
         details: list[ir.Table] = []
-        for maps in (m for m in self.transform_map.streams if has_details and m.source is model):
+        for maps in (m for m in self.transform_map.streams if m.source is model and not self.is_only_keyed):
             if maps.target is DETECTION_DETAIL_DRAFT:
                 stored = work.warehouse.current(DETECTION_DETAIL)
                 details.append(new_details(engine, maps, raw, folded.came, stored))
@@ -184,8 +177,7 @@ class Replay:
         return found
 
 
-def _without_details(transform_map: TransformMap) -> TransformMap:
-    from dataclasses import replace  # noqa: PLC0415
-
-    streams = tuple(s for s in transform_map.streams if s.target is not DETECTION_DETAIL_DRAFT)
-    return replace(transform_map, streams=streams)
+def _placed(keyed: Keyed, number: int) -> Replayed:
+    places = keyed.records if keyed.places is None else keyed.places
+    step = ibis.literal(number, "int64")
+    return Replayed(keyed.records.select(*SEEN), places.select("detection_id", "raw_page", "raw_row", step=step))
