@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
-from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.errors import ConfigError, InputError, RiskbridgeError
+from riskbridge.maps import find_labelled, keep_for_run, require_map
 from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
@@ -22,6 +23,7 @@ from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
 from riskbridge.sla import load_sla
+from riskbridge.staged import find_chain, needed_runs
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
@@ -29,14 +31,19 @@ if TYPE_CHECKING:
     from riskbridge.model.feed import FeedVersion
     from riskbridge.moment import Moment
     from riskbridge.pipeline.identifying import IdentityInputs
-    from riskbridge.pipeline.run import RunPlan, RunReport
+    from riskbridge.pipeline.reading import Source
+    from riskbridge.pipeline.run import Parts, RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
+    from riskbridge.staging.stream import StagedStream
     from riskbridge.store.engine import DuckDBEngine
     from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
+    from riskbridge.transform.spec import TransformMap
 
 SOURCE_NAMES = {"defender": "MS Defender"}
+REMAP = "remap"
+"""What begins a run that maps anew what is staged."""
 RESUME_WITHIN = timedelta(hours=6)
 """A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
 
@@ -213,6 +220,8 @@ class App:
         profile = self.store.get_profile(connector.connector_id, profile_name)
         profile.require_active()
         record = self._begin(connector, profile)
+        record = replace(record, map_version=record.map_version or self._label_for(connector, profile))
+        self.store.save_run(record)
         try:
             report, calls = self._execute(
                 connector, profile, record, progress or NoProgress(), is_drop_accepted=is_drop_accepted
@@ -232,6 +241,13 @@ class App:
             calls=calls,
             streams=tuple(report.streams),
         )
+
+    def _label_for(self, connector: Connector, profile: Profile) -> str:
+        """The newest version of the profile's map, kept for whoever asks later; one that is not right is told by the run."""
+        try:
+            return keep_for_run(self.store, require_map(self.store, profile, connector.kind))
+        except (InputError, ConfigError):
+            return ""
 
     def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
         now = self.now()
@@ -257,30 +273,123 @@ class App:
         self.store.save_run(record)
         return record
 
+    def remap(self, name: str, *, profile_name: str | None = None, progress: Progress | None = None) -> RunRecord:
+        """Map anew, by the profile's map as it is now, everything that the connector's runs have staged; asks nobody.
+
+        Raises:
+            InputError: `remap.nothing-staged`, `connector.unknown`, `profile.unknown`.
+            RiskbridgeError: It failed; the record says so and nothing stored before is changed.
+        """
+        connector = self.store.get_connector(name)
+        profile = self.store.get_profile(connector.connector_id, profile_name)
+        return self._recorded_remap(connector, profile, require_map(self.store, profile, connector.kind), progress)
+
+    def _recorded_remap(
+        self, connector: Connector, profile: Profile, transform_map: TransformMap, progress: Progress | None
+    ) -> RunRecord:
+        now = self.now()
+        record = RunRecord(
+            run_id=uuid.uuid4().hex,
+            connector_id=connector.connector_id,
+            connector_name=connector.name,
+            profile_id=profile.profile_id,
+            outcome=RunOutcome.RUNNING,
+            started_at=now,
+            observed_at=now.replace(microsecond=0),
+            scope_hash=REMAP,
+            pid=os.getpid(),
+            trigger=REMAP,
+            map_version=keep_for_run(self.store, transform_map),
+        )
+        self.store.save_run(record)
+        try:
+            report = self._remap(connector, profile, record, transform_map, progress or NoProgress())
+        except RiskbridgeError as error:
+            self._finish(record, RunOutcome.FAILED, error=error.as_dict())
+            raise
+        except KeyboardInterrupt:
+            self._finish(record, RunOutcome.INTERRUPTED)
+            raise
+        return self._finish(
+            record, report.outcome, counts=report.counts, warnings=tuple(report.warnings), run=report.run
+        )
+
+    def _remap(
+        self,
+        connector: Connector,
+        profile: Profile,
+        record: RunRecord,
+        transform_map: TransformMap,
+        progress: Progress,
+    ) -> RunReport:
+        from riskbridge.pipeline.chain import readings, require_chain  # noqa: PLC0415 - loads Ibis
+        from riskbridge.pipeline.remap import RemapPlan, remap_once, require_before  # noqa: PLC0415
+        from riskbridge.pipeline.replay import Nobody  # noqa: PLC0415
+        from riskbridge.staging.area import StagingArea  # noqa: PLC0415
+
+        area = StagingArea(self.settings.staging_path)
+        chain = require_chain(find_chain(self.warehouse, area, connector.connector_id), connector.name)
+        runs = self.warehouse.runs_of(connector.connector_id)
+        plan = RemapPlan(
+            run=self._plan(connector, profile, record, is_drop_accepted=False),
+            chain=chain,
+            find_stream=area.find_closed,
+            before=require_before(find_labelled(self.store, runs[0]["map_version"]), connector.name),
+            newest=runs[0],
+            read_at=readings(runs)[0]["observed_at"],
+        )
+        parts = self._parts(Nobody(), lambda stream: area.stream(record.run_id, stream), transform_map)
+        return remap_once(plan, parts, progress)
+
     def _execute(
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
-        from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
+        from riskbridge.pipeline.run import run_once  # noqa: PLC0415 - loads Ibis
         from riskbridge.staging.area import StagingArea  # noqa: PLC0415
-        from riskbridge.transform.spec import load_map  # noqa: PLC0415
 
         area = StagingArea(self.settings.staging_path)
+        transform_map = find_labelled(self.store, record.map_version) or require_map(
+            self.store, profile, connector.kind
+        )
+        doubt = self._follow_map(connector, profile, transform_map, progress)
+        plan = self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted)
         with self.open_source(connector, profile) as source:
-            parts = Parts(
-                engine=self.engine,
-                warehouse=self.warehouse,
-                source=source,
-                open_stream=lambda stream: area.stream(record.run_id, stream),
-                transform_map=load_map(profile.transform_map),
-                feeds=self.read_feeds(),
-                score_settings=load_score_settings(self.store),
-                now=self.now,
-            )
-            report = run_once(
-                self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted), parts, progress
-            )
-            area.prune(keep_runs=self.settings.staging_runs_kept)
+            parts = self._parts(source, lambda stream: area.stream(record.run_id, stream), transform_map)
+            report = run_once(replace(plan, map_doubt=doubt), parts, progress)
+            needed = needed_runs(self.warehouse, area, [c.connector_id for c in self.store.list_connectors()])
+            area.prune(keep_runs=self.settings.staging_runs_kept, protect=needed)
             return report, source.calls
+
+    def _follow_map(
+        self, connector: Connector, profile: Profile, transform_map: TransformMap, progress: Progress
+    ) -> str | None:
+        """Map what is stored anew where a run is to use another map; gives why that cannot be, in a sentence."""
+        runs = self.warehouse.runs_of(connector.connector_id)
+        label = f"{transform_map.name}/{transform_map.version}"
+        if not runs or runs[0]["map_version"] == label:
+            return None
+        before = find_labelled(self.store, runs[0]["map_version"])
+        if before is not None and before.streams == transform_map.streams:
+            return None
+        try:
+            self._recorded_remap(connector, profile, transform_map, progress)
+        except (InputError, ConfigError) as error:
+            return f"The map is {label} and was {runs[0]['map_version']}: {error.message}"
+        return None
+
+    def _parts(self, source: Source, open_stream: Callable[[str], StagedStream], transform_map: TransformMap) -> Parts:
+        from riskbridge.pipeline.run import Parts  # noqa: PLC0415 - loads Ibis
+
+        return Parts(
+            engine=self.engine,
+            warehouse=self.warehouse,
+            source=source,
+            open_stream=open_stream,
+            transform_map=transform_map,
+            feeds=self.read_feeds(),
+            score_settings=load_score_settings(self.store),
+            now=self.now,
+        )
 
     def _plan(self, connector: Connector, profile: Profile, record: RunRecord, *, is_drop_accepted: bool) -> RunPlan:
         from riskbridge.pipeline.run import RunPlan  # noqa: PLC0415

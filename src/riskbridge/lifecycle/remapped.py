@@ -6,7 +6,7 @@
 | a detection          | another one              | open   | withdrawn; the other one, change `remapped`, takes its dates   |
 | a detection          | none: refused, left out  | open   | closed for `map-changed`                                       |
 | none                 | a detection              | none   | change `new`, found when the rows were read                    |
-| any                  | any                      | closed | stays closed                                                   |
+| any                  | any                      | closed | stays closed; what a map closed opens when a map takes it      |
 | not in the raw rows  | none                     | open   | stays as it is                                                 |
 """
 
@@ -99,12 +99,12 @@ def _others(fresh: ir.Table, current: ir.Table, lineage: Lineage, sighting: Sigh
     pairs = lineage.pairs.select("detection_id", "was_detection_id").union(own)
     stored = current.select(*LIFE, was="detection_id")
     known = pairs.semi_join(fresh, "detection_id").join(stored, [("was_detection_id", "was")])
-    is_open = known.state == "open"
+    is_open = (known.state == "open") | (known.close_reason == CloseReason.MAP_CHANGED.value).fill_null(_NO)
     before = known.group_by("detection_id").agg(
         opens=is_open.sum(),
         found=known.first_found_at.min(),
         run=known.first_run.min(),
-        confirmed=(is_open & known.last_found_at.isnull()).sum(),
+        confirmed=(is_open & ((known.state == "closed") | known.last_found_at.isnull())).sum(),
         last=known.last_found_at.max(where=is_open),
         reopened=known.reopened_at.max(),
         reopened_in=known.reopened_run.max(),

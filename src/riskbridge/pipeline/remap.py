@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.errors import ConfigError
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.lifecycle.remapped import Lineage
 from riskbridge.model.connector import RunOutcome
@@ -27,6 +28,7 @@ from riskbridge.transform.compile import apply
 from riskbridge.transform.spec import TransformMap
 
 _OF_RECORDS = ("asset_draft", "detection_draft")
+_NO = ibis.literal(value=False)
 _TOLD = ("found", "changed", "reopened", "remapped")
 
 
@@ -54,6 +56,21 @@ class RemapPlan:
     def filters(self) -> dict[str, str | None]:
         """OData text by stream."""
         return {MACHINES.stream: self.run.device_filter, MACHINES_VULNERABILITIES.stream: self.run.finding_filter}
+
+
+def require_before(before: TransformMap | None, connector_name: str) -> TransformMap:
+    """The map that what is stored was made with.
+
+    Raises:
+        ConfigError: `remap.map-lost`: nobody knows it any more.
+    """
+    if before is None:
+        raise ConfigError(
+            f"The map that the findings of '{connector_name}' were made with is not kept any more, or cannot be used.",
+            code="remap.map-lost",
+            remedy=f"Read anew: riskbridge run {connector_name!r}",
+        )
+    return before
 
 
 def remap_once(plan: RemapPlan, parts: Parts, progress: Progress) -> RunReport:
@@ -159,18 +176,41 @@ def _take_software(plan: RemapPlan, parts: Parts, work: Reconciliation) -> None:
 
 
 def _tell_why(work: Reconciliation, label: str) -> None:
-    """Events of findings say that the map changed, and which finding one goes on from."""
+    """Events of findings say that the map changed, and which finding one goes on from, or as.
+
+    A finding that keeps closed detections alone, as the open ones go on as another finding, was not repaired now.
+    """
     if work.replaced is None:
         return
-    heirs = replaced_findings(work.replaced).rename(heir="finding_id")
-    work.changes.events = [work.engine.materialise(_told(e, heirs, label), "told") for e in work.changes.events]
+    moved = work.replaced.filter(work.replaced.finding_id != work.replaced.now_finding_id)
+    from_ = replaced_findings(work.replaced).select(heir="finding_id", goes_on_from="was_finding_id")
+    as_ = moved.group_by(left="finding_id").agg(goes_on_as=moved.now_finding_id.min())
+    told = [work.engine.materialise(_told(e, from_, as_, label), "told") for e in work.changes.events]
+    work.changes.events = told
+    fixed = sum(int(work.engine.scalar((e.kind == "fixed").sum().fill_null(0))) for e in told)
+    remapped = sum(int(work.engine.scalar((e.kind == "remapped").sum().fill_null(0))) for e in told)
+    work.counts |= {"findings_fixed": fixed, "findings_remapped": remapped, "findings_moved": 0}
 
 
-def _told(events: ir.Table, heirs: ir.Table, label: str) -> ir.Table:
-    rows = events.left_join(heirs, [("subject_id", "heir")])
-    is_heir = rows.was_finding_id.notnull() & rows.kind.isin(("found", "moved"))
-    rows = rows.mutate(kind=ibis.ifelse(is_heir, "remapped", rows.kind), detail=ibis.ifelse(is_heir, None, rows.detail))
-    words = ibis.literal(label) + (ibis.literal(": goes on from finding ") + rows.was_finding_id).fill_null("")
+def _told(events: ir.Table, heirs: ir.Table, left: ir.Table, label: str) -> ir.Table:
+    rows = events.left_join(heirs, [("subject_id", "heir")]).left_join(left, [("subject_id", "left")])
+    is_heir = rows.goes_on_from.notnull() & rows.kind.isin(("found", "moved"))
+    is_left = rows.goes_on_as.notnull() & (rows.kind == "fixed")
+    shape = r"^severity (\d) to (\d)$"
+    is_same = (rows.detail.re_extract(shape, 1) == rows.detail.re_extract(shape, 2)).fill_null(_NO)
+    is_empty = is_heir | is_left | (is_same & (rows.kind == "changed"))
+    none = ibis.null("string")
+    rows = rows.mutate(
+        kind=ibis.ifelse(is_heir | is_left, "remapped", rows.kind),
+        reason=ibis.ifelse(is_left, none, rows.reason),
+        detail=ibis.ifelse(is_empty, none, rows.detail),
+        way=ibis.cases(
+            (is_heir, ibis.literal(": goes on from finding ") + rows.goes_on_from),
+            (is_left, ibis.literal(": goes on as finding ") + rows.goes_on_as),
+            else_=none,
+        ),
+    )
+    words = ibis.literal(label) + rows.way.fill_null("")
     is_told = rows.kind.isin(_TOLD)
     return rows.mutate(
         reason=ibis.ifelse(is_told, rows.reason.fill_null(CloseReason.MAP_CHANGED.value), rows.reason),

@@ -55,6 +55,7 @@ class RunPlan:
         strategy: How findings are to be fetched.
         has_software: The software inventory is read too.
         largest_drop: Share of the open detections that may vanish at once before their closings are held.
+        map_doubt: Why what is stored may be of another map than this run's, in a sentence; None where it is not.
     """
 
     run_id: str
@@ -69,6 +70,7 @@ class RunPlan:
     strategy: Strategy = Strategy.PAGED
     has_software: bool = False
     largest_drop: float = LARGEST_DROP
+    map_doubt: str | None = None
 
     @property
     def scope(self) -> str:
@@ -140,7 +142,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     report.warnings += work.warnings
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     work.compare(seen, catalogue)
-    verdict = _judge(plan, parts, work, reading.doubts)
+    verdict = _judge(plan, parts, work, [*reading.doubts, *([plan.map_doubt] if plan.map_doubt else [])])
     versions = work.diff(may_close=verdict.may_close)
     _tell(report, verdict, hold_closings(work, verdict, plan.connector_name))
     settle(work, versions)
@@ -211,7 +213,8 @@ def _earlier(plan: RunPlan, parts: Parts) -> _Earlier:
     is_live = whole is not None and whole["strategy"] == Strategy.PAGED.value
     history = History(
         reflects_at=newest["reflects_at"],
-        is_complete=newest["is_complete"] and newest["scope_hash"] == _scope_hash(plan),
+        # Changes have to be laid over what the same map made.
+        is_complete=newest["is_complete"] and newest["scope_hash"] == _scope_hash(plan) and plan.map_doubt is None,
         whole_at=whole["observed_at"] if whole is not None else None,
         live_at=whole["reflects_at"] if whole is not None and is_live else None,
     )

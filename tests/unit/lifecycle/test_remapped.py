@@ -158,5 +158,21 @@ def test_an_open_one_that_becomes_a_closed_one_opens_it(remap):
     assert (versions["d2"]["change"], versions["d2"]["state"], replaced) == ("remapped", "open", {"d1": "f1"})
 
 
+def test_what_a_map_closed_opens_when_a_map_takes_its_row_again(remap):
+    closed = stored("d1", state="closed", close_reason="map-changed")
+    versions, replaced = remap([row("d1")], [closed], [])
+
+    assert replaced == {}
+    expected = {
+        "change": "remapped",
+        "state": "open",
+        "close_reason": None,
+        "closed_at": None,
+        "first_found_at": LONG_AGO,
+        "last_found_at": None,
+    }
+    assert {n: versions["d1"][n] for n in expected} == expected
+
+
 def test_what_is_not_in_the_raw_rows_is_left_alone(remap):
     assert remap([], [stored("d1", last_found_at=LONG_AGO)], []) == ({}, {})
