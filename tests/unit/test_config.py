@@ -180,6 +180,7 @@ def test_every_setting_is_described() -> None:
         "cores of the machine",
         "3",
         "50",
+        "50",
         "warning",
         "false",
     ]

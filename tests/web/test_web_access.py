@@ -24,7 +24,7 @@ PAGES = (
     "/findings",
     "/findings/a",
     "/connectors",
-    "/connectors/new",
+    "/wizard",
     "/connectors/tenant",
     "/runs/a",
     "/holds",
@@ -148,7 +148,7 @@ def test_a_page_leads_to_the_login_and_back(served: Served, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/connectors/new", "/connectors/tenant/run", "/findings/a/decide", "/holds/a/approve", "/logout"]
+    "path", ["/wizard", "/connectors/tenant/run", "/findings/a/decide", "/holds/a/approve", "/logout"]
 )
 def test_a_form_without_its_token_changes_nothing(ana: httpx.Client, path: str) -> None:
     answer = ana.post(path, data={"csrf": "of another login"})
@@ -213,7 +213,7 @@ def test_every_answer_is_guarded(served: Served) -> None:
 
 def test_a_body_too_large_is_refused(served: Served, ana: httpx.Client) -> None:
     answer = ana.post(
-        "/connectors/new", content=b"x" * 2_000_000, headers={"content-type": "application/x-www-form-urlencoded"}
+        "/wizard", content=b"x" * 2_000_000, headers={"content-type": "application/x-www-form-urlencoded"}
     )
     assert answer.status_code == 413
     assert served.process.poll() is None

@@ -42,26 +42,46 @@ def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimu
     assert_accessible(page)
     page.get_by_role("button", name="Make account").click()
     page.get_by_role("link", name="Connect Microsoft Defender").click()
+    page.get_by_role("button", name="Begin").click()
     page.get_by_label("Name", exact=True).fill("Contoso")
     page.get_by_label("Tenant id").fill(tenant.tenant_id)
     page.get_by_label("Application (client) id").fill(tenant.client_id)
     page.get_by_label("Client secret").fill("wrong")
-    page.get_by_label("Device filter").fill("healthStatu eq 'Active'")
     page.get_by_text("Authentication URL, certificate, proxy").click()
     page.get_by_label("Authentication URL", exact=True).fill(tenant.login_url)
     page.get_by_label("API URL").fill(tenant.api_url)
     page.get_by_label("Audience").fill(tenant.audience)
     page.get_by_label("CA bundle").fill(str(tenant.ca_bundle))
     page.get_by_role("button", name="Test connection").click()
-    expect(page.get_by_text("healthStatus", exact=False).first).to_be_visible()
-    page.get_by_label("Device filter").fill("")
-    page.get_by_label("Client secret").fill("wrong")
-    page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The connection test did not pass")).to_be_visible()
-    shoot(page, "connector-wrong-secret")
+    expect(page.get_by_text("secret", exact=False).first).to_be_visible()
+    shoot(page, "wizard-wrong-secret")
     assert_accessible(page)
+
+    # Left half-way and taken up again, with all that was typed; the secret is kept and not shown.
+    page.goto(f"{empty.address}/wizard")
+    page.get_by_role("link", name="Take up again").click()
+    expect(page.get_by_label("Tenant id")).to_have_value(tenant.tenant_id)
+    expect(page.get_by_label("Client secret")).to_have_value("")
     page.get_by_label("Client secret").fill(tenant.client_secret)
-    page.get_by_role("button", name="Test, save and run").click()
+    page.get_by_role("button", name="Test and go on").click()
+    expect(page.get_by_role("heading", name="Data models")).to_be_visible()
+    shoot(page, "wizard-model")
+    page.get_by_role("button", name="Next", exact=True).last.click()
+    expect(page.get_by_label("defender", exact=True)).to_be_checked()
+    page.get_by_role("button", name="Next", exact=True).last.click()
+    page.get_by_label("Device filter").fill("healthStatu eq 'Active'")
+    expect(page.locator("#device_filter-said")).to_contain_text("Did you mean healthStatus?")
+    shoot(page, "wizard-wrong-filter")
+    page.get_by_label("Device filter").fill("healthStatus eq 'Active'")
+    page.get_by_role("button", name="Count what matches").click()
+    expect(page.get_by_text("rows of findings match", exact=False)).to_be_visible()
+    page.get_by_label("Device filter").fill("")
+    assert_accessible(page)
+    page.get_by_role("button", name="Review & confirm").click()
+    shoot(page, "wizard-review")
+    assert_accessible(page)
+    page.get_by_role("button", name="Save and run").click()
     expect(page.get_by_text("Processed")).to_be_visible(timeout=120_000)
     shoot(page, "connector-processed")
     assert_accessible(page)
@@ -110,7 +130,9 @@ def test_every_page_can_be_used_by_everybody(
         "holds": "/holds",
         "connectors": "/connectors",
         "connector": "/connectors/tenant",
-        "connector-new": "/connectors/new",
+        "wizard": "/wizard",
+        "runs": "/runs",
+        "remediation": "/remediation",
         "missing": "/no/such/page",
     }.items():
         page.goto(f"{served.address}{path}")

@@ -52,16 +52,30 @@ const asJson = async (url, options) => {
 
 const completing = (field) => async (context) => {
   const text = context.state.doc.toString();
+  if (!context.explicit && text && !/\S$/.test(text.slice(0, context.pos))) return null;
   const asked = new URLSearchParams({ subject: field.dataset.subject, query: text, cursor: context.pos });
-  const found = context.explicit || /\S$/.test(text.slice(0, context.pos)) || context.pos === 0
-    ? await asJson(`${field.dataset.complete}?${asked}`) : null;
-  if (!found?.options?.length) return null;
+  const found = await asJson(`${field.dataset.complete}?${asked}`);
+  if (!found?.suggestions?.length) return null;
   return {
-    from: found.from,
-    to: found.to ?? context.pos,
-    options: found.options.map((o) => ({ label: o.label, apply: o.insert ?? o.label, detail: o.detail, type: o.kind })),
+    from: found.start,
+    to: Math.max(found.end, found.start),
     filter: false,
+    options: found.suggestions.map((s) => ({
+      label: s.text,
+      type: s.kind,
+      detail: [s.description, s.count == null ? "" : s.count.toLocaleString("en")].filter(Boolean).join(" · "),
+    })),
   };
+};
+
+const ask = (field, text) => {
+  if (field.dataset.editor === "qql") return asJson(`${field.dataset.check}?${new URLSearchParams({ subject: field.dataset.subject, query: text })}`);
+  const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
+  return asJson(field.dataset.check, {
+    method: "POST",
+    headers: { accept: "application/json", "content-type": "application/json", "x-csrf-token": csrf },
+    body: JSON.stringify({ [field.name]: text }),
+  });
 };
 
 const checking = (field) =>
@@ -69,17 +83,14 @@ const checking = (field) =>
     async (view) => {
       const text = view.state.doc.toString();
       const said = document.getElementById(`${field.id}-said`);
-      if (!text.trim()) {
-        if (said) said.textContent = "";
-        return [];
-      }
-      const found = await asJson(`${field.dataset.check}?${new URLSearchParams({ subject: field.dataset.subject ?? "", query: text })}`);
-      const faults = found?.faults ?? [];
-      if (said) said.textContent = faults.map((f) => f.message).join(" ");
-      return faults.map((f) => {
-        const from = Math.min(f.from ?? 0, text.length);
-        return { from, to: Math.max(from, Math.min(f.to ?? text.length, text.length)), severity: "error", message: [f.message, f.remedy].filter(Boolean).join("\n") };
-      });
+      const found = text.trim() ? await ask(field, text) : null;
+      const fault = found?.fault ?? (found?.remedy ? found : null);
+      const words = fault ? [fault.message ?? fault.detail ?? fault.title, fault.remedy].filter(Boolean).join("\n") : "";
+      if (said) said.textContent = words;
+      if (!fault) return [];
+      const from = Math.max(0, Math.min((fault.column ?? fault.position ?? 1) - 1, text.length - 1));
+      const word = /^[\w.]+|^\S/.exec(text.slice(from));
+      return [{ from, to: Math.min(text.length, from + (fault.length || (word?.[0].length ?? 1))), severity: "error", message: words }];
     },
     { delay: 400 },
   );
@@ -131,8 +142,9 @@ export const mountEditor = (field) => {
     }),
   });
   field.after(place);
-  field.hidden = true;
+  field.type = "hidden";
   field.removeAttribute("list");
+  label?.removeAttribute("for");
   label?.addEventListener("click", () => view.focus());
 };
 

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from riskbridge import __version__
 from riskbridge.api import (
     connectors,
+    drafts,
     feeds,
     identification,
     judgements,
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     connectors.router,
     profiles.router,
     identification.router,
+    drafts.router,
     maps.router,
     models.router,
     judgements.router,

@@ -33,9 +33,34 @@ class FindingExplained(Explanation):
     detections: list[DetectionRow]
 
 
+class LostCandidate(BaseModel):
+    """A record of another asset that a refused match would have brought, with why it was refused."""
+
+    source_asset_id: str
+    asset_id: str
+    external_asset_id: str
+    asset_name: str | None
+    rule: str
+    matched_on: str
+    why: str
+
+
+class AttributeOrigin(BaseModel):
+    """Whose word counts for an attribute: the record that gave it, its source, why, and how many say otherwise."""
+
+    attribute: str
+    value: Any
+    source_asset_id: str
+    source: str | None
+    why: str
+    others: int
+
+
 class AssetExplained(Explanation):
     """An asset, its TruRisk taken apart, its software, and the evidence by which its source records are one."""
 
     asset: AssetRow
     software: list[SoftwareRow]
     identity: list[LinkRow]
+    lost_candidates: list[LostCandidate]
+    attributes: list[AttributeOrigin]

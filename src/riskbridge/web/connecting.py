@@ -9,17 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from riskbridge.api import connectors as over_api
-from riskbridge.api.access import Caller, Served
-from riskbridge.api.problems import status_of
-from riskbridge.errors import RiskbridgeError
-from riskbridge.model.connector import Strategy
+from riskbridge.api.access import Served
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
-from riskbridge.web.forms import ConnectorForm
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
-CLOUDS = ("commercial", "us", "eu", "uk", "au", "swa", "ina", "aea", "gcc", "gcc-high", "dod")
 
 
 @router.get("/connectors")
@@ -32,43 +27,6 @@ def list_connectors(request: Request, caller: Person, service: Served) -> Respon
             {**over_api.shown(service, connector), "newest": over_api.run_as_dict(newest[0]) if newest else None}
         )
     return page(request, "connectors.html", caller=caller, connectors=rows)
-
-
-@router.get("/connectors/new")
-def show_new_connector(request: Request, caller: Person) -> Response:
-    """The form for a connector."""
-    return _connector_form(request, caller, ConnectorForm.empty())
-
-
-@router.post("/connectors/new")
-async def add_connector(request: Request, caller: ChangingPerson, service: Served) -> Response:
-    """Test the connection; with `action=save`, save it once the test has passed, and run it."""
-    typed = await request.form()
-    form = ConnectorForm.of(typed)
-    # The test asks the tenant, which may take seconds; other requests are answered meanwhile.
-    return await run_in_threadpool(_try_connector, request, caller, service, form, typed.get("action"))
-
-
-def _try_connector(request: Request, caller: Caller, service: Service, form: ConnectorForm, action: object) -> Response:
-    shape = form.to_shape()
-    if shape is None:
-        return _connector_form(request, caller, form, 422)
-    try:
-        form.checks = over_api.check(service, shape)
-        if action != "save" or not form.checks["ok"]:
-            return _connector_form(request, caller, form, 200 if form.checks["ok"] else 422)
-        saved = over_api.add(service, shape)
-    except RiskbridgeError as error:
-        form.blame(error)
-        return _connector_form(request, caller, form, status_of(error))
-    service.start_run(saved.name)
-    return RedirectResponse(f"/connectors/{saved.name}", 303)
-
-
-def _connector_form(request: Request, caller: Caller, form: ConnectorForm, status: int = 200) -> Response:
-    return page(
-        request, "connector_new.html", status, caller=caller, form=form, clouds=CLOUDS, strategies=list(Strategy)
-    )
 
 
 @router.get("/connectors/{name}")

@@ -1,28 +1,17 @@
-"""What a person typed, as the API's own shapes, and what is wrong with it, field by field."""
+"""What a person typed, and what is wrong with it, field by field."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from riskbridge.api.shapes import ConnectorShape, DecisionShape
+from riskbridge.api.shapes import DecisionShape
 from riskbridge.errors import InputError, RiskbridgeError
 
-FLAGS = ("has_software", "retain_missing")
-_OPTIONAL = (
-    "login_url",
-    "api_url",
-    "audience",
-    "certificate",
-    "ca_bundle",
-    "proxy",
-    "device_filter",
-    "finding_filter",
-    "page_size",
-)
 _FIELD_OF_CODE = {
     "defender.wrong-secret": "client_secret",
     "defender.expired-secret": "client_secret",
@@ -30,45 +19,48 @@ _FIELD_OF_CODE = {
     "defender.unknown-tenant": "tenant_id",
     "connector.exists": "name",
     "connector.bad-name": "name",
+    "profile.bad-name": "profile_name",
+    "profile.exists": "profile_name",
     "cloud.unknown": "cloud",
+    "map.unknown": "transform_map",
 }
 
 
+class Missing(dict[str, Any]):
+    """Values by name, None for those that are not there: a template asks for every field."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 @dataclass(slots=True)
-class ConnectorForm:
-    """The connector form as typed: `values` go back into it, `faults` stand beside their fields ('' for none)."""
+class Form:
+    """A form as typed: `values` go back into it, `faults` stand beside their fields ('' for those of none)."""
 
-    values: dict[str, Any]
-    faults: dict[str, str] = field(default_factory=dict)
-    checks: dict[str, Any] | None = None
-
-    @classmethod
-    def empty(cls) -> ConnectorForm:
-        """A form nobody has typed into."""
-        return cls({"cloud": "commercial", "strategy": "paged"})
+    values: dict[str, Any] = field(default_factory=Missing)
+    faults: dict[str, str] = field(default_factory=Missing)
 
     @classmethod
-    def of(cls, typed: FormData) -> ConnectorForm:
-        """What was typed."""
-        values: dict[str, Any] = {k: str(v).strip() for k, v in typed.items() if k not in ("csrf", "action")}
-        return cls(values | {flag: flag in typed for flag in FLAGS})
-
-    def to_shape(self) -> ConnectorShape | None:
-        """The shape, or None with the faults filled in."""
-        given = {k: v for k, v in self.values.items() if not (k in _OPTIONAL and v == "")}
-        try:
-            return ConnectorShape.model_validate(given)
-        except ValidationError as error:
-            for found in error.errors():
-                self.faults[str(found["loc"][0])] = found["msg"]
-            return None
+    def of(cls, values: Mapping[str, Any], faults: Mapping[str, str] | None = None) -> Form:
+        """A form with those values."""
+        return cls(Missing(values), Missing(faults or {}))
 
     def blame(self, error: RiskbridgeError) -> None:
         """Put a failure beside the field it is of."""
         name = _FIELD_OF_CODE.get(error.code, "")
         if error.code.startswith("filter."):
-            name = "device_filter" if self.values.get("device_filter") else "finding_filter"
+            name = (
+                "finding_filter"
+                if self.values["finding_filter"] and not self.values["device_filter"]
+                else "device_filter"
+            )
         self.faults[name] = f"{error.message} {error.remedy}"
+
+
+def typed_values(typed: FormData, texts: tuple[str, ...], ticks: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The texts that a form holds, without blanks around them, and whether each box is ticked."""
+    values: dict[str, Any] = {name: str(typed[name]).strip() for name in texts if name in typed}
+    return values | {name: name in typed for name in ticks}
 
 
 def decision_of(typed: FormData) -> DecisionShape:

@@ -21,6 +21,7 @@ from riskbridge.model.connector import Connector, Profile, RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
+from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
@@ -93,6 +94,11 @@ class ConfigStore:
     def identification(self) -> ConfigIdentification:
         """Identification rules by connector, and what people put together and took apart."""
         return ConfigIdentification(self._database, self._audit)
+
+    @property
+    def drafts(self) -> ConfigDrafts:
+        """What people began to set up and have not saved yet."""
+        return ConfigDrafts(self._database)
 
     @property
     def maps(self) -> ConfigMaps:

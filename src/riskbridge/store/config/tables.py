@@ -207,6 +207,21 @@ class IdentityJudgementRow(Base):
     undone_why: Mapped[str | None] = mapped_column(Text)
 
 
+class DraftRow(Base):
+    """What a person began to set up; goes with their account."""
+
+    __tablename__ = "draft"
+
+    draft_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.account_id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    values: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    secrets: Mapped[dict[str, Any]] = mapped_column(JSON)
+    checks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
 class AuditRow(Base):
     """Who changed what; rows are added and nothing else."""
 

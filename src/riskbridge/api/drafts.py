@@ -1,0 +1,281 @@
+"""Drafts over REST: what a person began to set up, tested, and saved as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response, status
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from riskbridge.api import connectors as over_api
+from riskbridge.api.access import Asked, Caller, Served
+from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.shapes import CheckShown, ConnectorShape, ConnectorShown, MatchesShown, ProfileShape, Rows
+from riskbridge.app import App
+from riskbridge.connectors import change_profile, check_profile
+from riskbridge.drafts import (
+    begin_draft,
+    change_draft,
+    delete_draft,
+    get_draft,
+    is_checked,
+    keep_checks,
+    list_drafts,
+    mark_of,
+)
+from riskbridge.errors import InputError
+from riskbridge.model.connector import Connector, Profile
+from riskbridge.model.draft import Draft
+from riskbridge.preview import count_matches
+from riskbridge.service import Service
+
+router = APIRouter(tags=["drafts"])
+LOGIN = (
+    "cloud",
+    "tenant_id",
+    "client_id",
+    "client_secret",
+    "login_url",
+    "api_url",
+    "audience",
+    "certificate",
+    "federated_token_file",
+    "managed_identity",
+    "ca_bundle",
+    "proxy",
+)
+"""Fields that the connection test is of."""
+PROFILE = ("transform_map", "device_filter", "finding_filter", "strategy", "page_size", "has_software", "is_active")
+_SHARED = ("device_filter", "finding_filter", "strategy", "page_size", "has_software")
+"""Fields of a first profile that a connector's shape holds too."""
+_PROFILE_NAMES = {"name": "profile_name", "description": "profile_description"}
+_BLANKABLE = frozenset({"description", "profile_description"})
+
+
+class DraftShape(BaseModel):
+    """Something begun: `values` by the names of a connector's and a profile's fields; secrets are taken and never given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Annotated[str, Field(max_length=40)] = "connector"
+    values: Annotated[dict[str, JsonValue], Field(max_length=200)] = {}
+
+
+class DraftEdit(BaseModel):
+    """Values to keep; those left out stay as they are, null takes one away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: Annotated[dict[str, JsonValue], Field(max_length=200)]
+
+
+class FinishShape(BaseModel):
+    """Whether the first run begins at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: bool = True
+
+
+class DraftShown(BaseModel):
+    """A draft as its owner sees it: never a secret, but which are kept."""
+
+    draft_id: str
+    kind: str
+    values: dict[str, JsonValue]
+    secrets: list[str]
+    is_tested: Annotated[bool, Field(description="Whether the connection test passed with the values as they are")]
+    checks: CheckShown | None
+    created_at: str
+    changed_at: str
+
+
+def show_draft(draft: Draft) -> DraftShown:
+    """A draft as its owner sees it."""
+    return DraftShown(
+        draft_id=draft.draft_id,
+        kind=draft.kind,
+        values=draft.values,
+        secrets=sorted(draft.secrets),
+        is_tested=is_checked(draft, LOGIN),
+        checks=CheckShown.model_validate(draft.checks) if draft.checks else None,
+        created_at=draft.created_at.isoformat(),
+        changed_at=draft.changed_at.isoformat(),
+    )
+
+
+def find_faults(draft: Draft) -> dict[str, str]:
+    """What is wrong with each field as it is typed so far, by its name; empty where a connector can be made of it."""
+    faults: dict[str, str] = {}
+    for shape, names in ((ConnectorShape, {}), (ProfileShape, _PROFILE_NAMES)):
+        try:
+            shape.model_validate(_given(draft, shape, names))
+        except ValidationError as error:
+            for found in error.errors():
+                name = str(found["loc"][0])
+                faults[names.get(name, name)] = "Is needed." if found["type"] == "missing" else found["msg"]
+    return faults
+
+
+def connector_shape(draft: Draft) -> ConnectorShape:
+    """The connector that a draft describes.
+
+    Raises:
+        InputError: `draft.incomplete`: what is missing or cannot be, field by field.
+    """
+    if faults := find_faults(draft):
+        told = "; ".join(f"{name}: {fault}" for name, fault in sorted(faults.items()))
+        raise InputError(
+            f"The connector cannot be made of this yet. {told}",
+            code="draft.incomplete",
+            remedy="Complete those fields; everything else is kept.",
+        )
+    return ConnectorShape.model_validate(_given(draft, ConnectorShape, {}))
+
+
+def check_draft(service: Service, draft: Draft) -> Draft:
+    """Test the connection of a draft, and keep what the test says.
+
+    Raises:
+        RiskbridgeError: `draft.incomplete`, `cloud.unknown`, `filter.*`: there is nothing to test yet.
+    """
+    values = {n: v for n, v in draft.values.items() if n not in PROFILE}
+    bare = replace(draft, values={"name": "draft", **values})
+    report = over_api.check(service, connector_shape(bare))
+    return keep_checks(service.app, draft, LOGIN, report)
+
+
+def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) -> Connector:
+    """Save everything that a draft describes, forget the draft, and begin the first run if wanted.
+
+    All of it is checked before anything is saved. The connection is tested once more, for permissions may have changed
+    since.
+
+    Raises:
+        RiskbridgeError: `draft.incomplete`; `draft.untested`: the connection test has not passed with these values; what a
+            connector, profile, map or filter refuses.
+    """
+    app = service.app.acting_as(actor)
+    shape = connector_shape(draft)
+    if not is_checked(draft, LOGIN):
+        raise InputError(
+            "The connection is not tested with these values yet, or the test did not pass.",
+            code="draft.untested",
+            remedy="Test the connection, mend what it names, then save.",
+        )
+    _check_rest(app, draft, shape)
+    connector = over_api.add(service, shape, actor=actor)
+    profile = app.store.list_profiles(connector.connector_id)[0]
+    change_profile(app, profile, _profile_changes(draft))
+    app.store.drafts.delete_draft(draft.account_id, draft.draft_id)
+    if is_run:
+        service.start_run(connector.name)
+    return connector
+
+
+def _check_rest(app: App, draft: Draft, shape: ConnectorShape) -> None:
+    app.require_free_name(shape.name)
+    _, profile = over_api.make_connector(shape)
+    check_profile(app, replace(profile, **_profile_changes(draft)))
+
+
+def _profile_changes(draft: Draft) -> dict[str, Any]:
+    shape = ProfileShape.model_validate(_given(draft, ProfileShape, _PROFILE_NAMES))
+    values = shape.model_dump(mode="json", exclude=set(_SHARED))
+    return {name: value for name, value in values.items() if name in Profile.__dataclass_fields__}
+
+
+def _given(draft: Draft, shape: type[BaseModel], names: dict[str, str]) -> dict[str, Any]:
+    """A draft's values under the names of a shape; blank ones count as left out."""
+    values: dict[str, Any] = {"profile_name": "default", **draft.values, **draft.secrets}
+    found = {name: values[names.get(name, name)] for name in shape.model_fields if names.get(name, name) in values}
+    return {n: v for n, v in found.items() if v != "" or n in _BLANKABLE}
+
+
+@router.get("/drafts")
+def list_all(caller: Asked, service: Served) -> Rows[DraftShown]:
+    """The caller's drafts, the one worked on last first."""
+    return Rows.of([show_draft(d) for d in list_drafts(service.app, caller.account.account_id)])
+
+
+@router.post("/drafts", status_code=status.HTTP_201_CREATED)
+def begin(caller: Asked, service: Served, shape: DraftShape, response: Response) -> DraftShown:
+    """Begin something; it is kept until it is saved or thrown away."""
+    draft = begin_draft(service.app, caller.account.account_id, shape.kind, shape.values)
+    return _answer(draft, response)
+
+
+@router.get("/drafts/{draft_id}")
+def show(caller: Asked, service: Served, draft_id: str, response: Response) -> DraftShown:
+    """One of the caller's drafts."""
+    return _answer(_draft(caller, service, draft_id), response)
+
+
+@router.patch("/drafts/{draft_id}")
+def change(
+    caller: Asked, service: Served, draft_id: str, edit: DraftEdit, response: Response, if_match: IfMatch = None
+) -> DraftShown:
+    """Keep some values of a draft."""
+    with service.editing(caller.account.name):
+        draft = _draft(caller, service, draft_id)
+        _require_unchanged(draft, if_match)
+        return _answer(change_draft(service.app, draft, edit.values), response)
+
+
+@router.delete("/drafts/{draft_id}", status_code=status.HTTP_204_NO_CONTENT)
+def throw_away(caller: Asked, service: Served, draft_id: str, if_match: IfMatch = None) -> None:
+    """Throw a draft away, with its secret."""
+    _require_unchanged(_draft(caller, service, draft_id), if_match)
+    delete_draft(service.app, caller.account.account_id, draft_id)
+
+
+@router.post("/drafts/{draft_id}/test")
+def test(caller: Asked, service: Served, draft_id: str, response: Response) -> DraftShown:
+    """Test the connection of a draft; what the test says is kept with it."""
+    return _answer(check_draft(service, _draft(caller, service, draft_id)), response)
+
+
+@router.post("/drafts/{draft_id}/count")
+def count(caller: Asked, service: Served, draft_id: str) -> MatchesShown:
+    """Count what the filters of a draft would keep; asks the source, stores nothing."""
+    return MatchesShown.model_validate(count_draft(service, _draft(caller, service, draft_id)))
+
+
+@router.post("/drafts/{draft_id}/finish", status_code=status.HTTP_201_CREATED)
+def finish(
+    caller: Asked, service: Served, draft_id: str, shape: FinishShape, response: Response, if_match: IfMatch = None
+) -> ConnectorShown:
+    """Save everything that a draft describes, once its connection test has passed, and begin the first run."""
+    draft = _draft(caller, service, draft_id)
+    _require_unchanged(draft, if_match)
+    saved = finish_draft(service, draft, caller.account.name, is_run=shape.run)
+    return over_api.show(service, saved, response)
+
+
+def count_draft(service: Service, draft: Draft) -> dict[str, Any]:
+    """How many devices and findings the filters of a draft keep at its source.
+
+    Raises:
+        RiskbridgeError: `draft.incomplete`, `filter.*`; the source refuses or cannot be reached.
+    """
+    shape = connector_shape(replace(draft, values={"name": "draft", **draft.values}))
+    connector, profile = over_api.make_connector(shape)
+    return count_matches(service.app, replace(connector, client_secret=shape.client_secret), profile)
+
+
+def _draft(caller: Caller, service: Service, draft_id: str) -> Draft:
+    return get_draft(service.app, caller.account.account_id, draft_id)
+
+
+def _kept(draft: Draft) -> dict[str, Any]:
+    return {"values": draft.values, "secrets": mark_of(draft, tuple(sorted(draft.secrets)))}
+
+
+def _require_unchanged(draft: Draft, if_match: str | None) -> None:
+    require_match(if_match, _kept(draft), "The draft", shown=show_draft(draft).model_dump())
+
+
+def _answer(draft: Draft, response: Response) -> DraftShown:
+    set_tag(response, _kept(draft))
+    return show_draft(draft)

@@ -1,0 +1,201 @@
+"""The wizard: a connector from nothing to its first run, step by step; every step can be left and taken up again."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+
+from riskbridge.api import drafts as over_api
+from riskbridge.api.access import Caller, Served
+from riskbridge.api.problems import status_of
+from riskbridge.data_models import list_models, show_model
+from riskbridge.drafts import begin_draft, change_draft, delete_draft, get_draft, list_drafts
+from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.maps import list_summaries
+from riskbridge.model.connector import Strategy
+from riskbridge.model.draft import Draft
+from riskbridge.service import Service
+from riskbridge.web.access import ChangingPerson, Person, require_changing_person
+from riskbridge.web.forms import Form, typed_values
+from riskbridge.web.render import page
+
+router = APIRouter(default_response_class=HTMLResponse)
+Step = Literal["basics", "model", "map", "profile", "review"]
+LABELS: dict[Step, str] = {
+    "basics": "Basic details",
+    "model": "Data model",
+    "map": "Transform map",
+    "profile": "Profile",
+    "review": "Review & confirm",
+}
+STEPS: tuple[Step, ...] = get_args(Step)
+TEXTS: dict[Step, tuple[str, ...]] = {
+    "basics": (
+        *(
+            "name",
+            "description",
+            "cloud",
+            "tenant_id",
+            "client_id",
+            "client_secret",
+            "login_url",
+            "api_url",
+            "audience",
+        ),
+        *("certificate", "federated_token_file", "managed_identity", "ca_bundle", "proxy", "secret_expires_on"),
+        "calls_per_minute",
+    ),
+    "model": (),
+    "map": ("transform_map",),
+    "profile": (
+        *("profile_name", "profile_description", "device_filter", "finding_filter", "strategy", "page_size"),
+        "transform_map",
+    ),
+    "review": (),
+}
+TICKS: dict[Step, tuple[str, ...]] = {
+    "basics": ("retain_missing",),
+    "model": (),
+    "map": (),
+    "profile": ("has_software", "is_active"),
+    "review": (),
+}
+BEGINNING = {
+    "cloud": "commercial",
+    "strategy": Strategy.AUTO.value,
+    "is_active": True,
+    "profile_name": "default",
+    "transform_map": "defender",
+}
+CLOUDS = ("commercial", "us", "eu", "uk", "au", "swa", "ina", "aea", "gcc", "gcc-high", "dod")
+
+
+@router.get("/wizard")
+def show_beginnings(request: Request, caller: Person, service: Served) -> Response:
+    """What was begun and can be taken up again, and how to begin another."""
+    drafts = [over_api.show_draft(d) for d in list_drafts(service.app, caller.account.account_id)]
+    return page(request, "wizard_begin.html", caller=caller, drafts=drafts)
+
+
+@router.post("/wizard")
+def begin(caller: ChangingPerson, service: Served) -> Response:
+    """Begin a connector."""
+    draft = begin_draft(service.app, caller.account.account_id, "connector", BEGINNING)
+    return RedirectResponse(_address(draft, "basics"), 303)
+
+
+@router.get("/wizard/{draft_id}/{step}")
+def show_step(request: Request, caller: Person, service: Served, draft_id: str, step: Step) -> Response:
+    """One step, as far as it is filled in."""
+    return _step(request, caller, service, _draft(caller, service, draft_id), step)
+
+
+@router.post("/wizard/{draft_id}/{step}/keep")
+async def keep(request: Request, caller: ChangingPerson, service: Served, draft_id: str, step: Step) -> Response:
+    """Keep what is typed so far; asked by a script while somebody types."""
+    typed = await request.form()
+    draft = await run_in_threadpool(_keep, caller, service, draft_id, step, typed)
+    return HTMLResponse(f"Kept at {draft.changed_at:%H:%M:%S} UTC")
+
+
+@router.post("/wizard/{draft_id}/delete", dependencies=[Depends(require_changing_person)])
+def throw_away(caller: Person, service: Served, draft_id: str) -> Response:
+    """Throw a draft away, with its secret."""
+    delete_draft(service.app, caller.account.account_id, draft_id)
+    return RedirectResponse("/wizard", 303)
+
+
+@router.post("/wizard/{draft_id}/{step}")
+async def send_step(request: Request, caller: ChangingPerson, service: Served, draft_id: str, step: Step) -> Response:
+    """Keep the step, then do what was asked: go on, back or elsewhere, test the connection, count matches, or save."""
+    typed = await request.form()
+    # The test asks the tenant, which may take seconds; other requests are answered meanwhile.
+    return await run_in_threadpool(_send, request, caller, service, draft_id, step, typed)
+
+
+def _send(request: Request, caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Response:
+    draft = _keep(caller, service, draft_id, step, typed)
+    action = str(typed.get("action", "next"))
+    verb, _, target = action.partition(":")
+    try:
+        if verb == "to" and target in STEPS:
+            return RedirectResponse(_address(draft, target), 303)
+        if verb == "test" or (verb == "next" and step == "basics" and not over_api.show_draft(draft).is_tested):
+            draft = over_api.check_draft(service, draft)
+            if verb == "test" or not over_api.show_draft(draft).is_tested:
+                return _step(
+                    request, caller, service, draft, step, status=200 if (draft.checks or {}).get("ok") else 422
+                )
+        if verb == "count":
+            counted = over_api.count_draft(service, draft)
+            return _step(request, caller, service, draft, step, counted=counted)
+        if verb in ("save", "run"):
+            saved = over_api.finish_draft(service, draft, caller.account.name, is_run=verb == "run")
+            return RedirectResponse(f"/connectors/{saved.name}", 303)
+    except RiskbridgeError as error:
+        return _step(request, caller, service, draft, step, fault=error)
+    return RedirectResponse(_address(draft, STEPS[min(STEPS.index(step) + 1, len(STEPS) - 1)]), 303)
+
+
+def _keep(caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Draft:
+    draft = _draft(caller, service, draft_id)
+    return change_draft(service.app, draft, typed_values(typed, TEXTS[step], TICKS[step]))
+
+
+def _step(
+    request: Request,
+    caller: Caller,
+    service: Service,
+    draft: Draft,
+    step: Step,
+    *,
+    fault: RiskbridgeError | None = None,
+    counted: dict[str, Any] | None = None,
+    status: int = 200,
+) -> Response:
+    shown = over_api.show_draft(draft)
+    form = Form.of(draft.values)
+    if step == "review" or (isinstance(fault, InputError) and fault.code == "draft.incomplete"):
+        form = Form.of(draft.values, over_api.find_faults(draft))
+    if fault is not None:
+        form.blame(fault)
+    return page(
+        request,
+        "wizard.html",
+        status if fault is None else status_of(fault),
+        caller=caller,
+        draft=shown,
+        step=step,
+        steps=LABELS,
+        form=form,
+        counted=counted,
+        faulty=_faulty_steps(over_api.find_faults(draft)),
+        **_choices(service, step, request),
+    )
+
+
+def _choices(service: Service, step: Step, request: Request) -> dict[str, Any]:
+    store = service.app.store
+    values: dict[str, Any] = {"clouds": CLOUDS, "strategies": [s.value for s in Strategy], "maps": [], "models": []}
+    if step in ("map", "profile", "review"):
+        values["maps"] = list_summaries(store)
+    if step == "model":
+        models = list_models(store)
+        values |= {"models": models, "model": show_model(store, request.query_params.get("model") or models[0]["name"])}
+    return values
+
+
+def _faulty_steps(faults: dict[str, str]) -> set[str]:
+    return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step]) if name in faults}
+
+
+def _draft(caller: Caller, service: Service, draft_id: str) -> Draft:
+    return get_draft(service.app, caller.account.account_id, draft_id)
+
+
+def _address(draft: Draft, step: str) -> str:
+    return f"/wizard/{draft.draft_id}/{step}"
