@@ -475,14 +475,13 @@ class App:
         Raises:
             InputError: `qql.*`: the query, with the position of the mistake; `as-of.*`.
         """
-        from riskbridge.search.compile import compile_query  # noqa: PLC0415 - loads Ibis and the grammar
+        from riskbridge.search.compile import read_query  # noqa: PLC0415 - loads Ibis and the grammar
+        from riskbridge.search.listing import Asked  # noqa: PLC0415
 
         moment = self._moment(as_of)
-        view = moment.asset_view()
-        if query.strip():
-            view = view.filter(compile_query(query, view, "assets", moment.now))
-        ordered = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
-        return Listing(int(self.engine.scalar(view.count())), self._records(ordered.limit(limit)))
+        view = Asked(moment.finding_tables(), read_query(query, "assets", moment.now)).matching(None)
+        rows = view.order_by([view.trurisk.desc(), view.asset_id.asc()]).limit(limit)
+        return Listing(int(self.engine.scalar(view.count())), self._records(rows))
 
     def list_findings(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
         """Findings that a QQL query describes, highest QDS first; with `as_of` (a run or a time), those of then.
@@ -566,7 +565,11 @@ class App:
     def _moment(self, as_of: str | None = None) -> Moment:
         from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
 
-        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of)
+        return find_moment(self.warehouse, self.now(), load_sla(self.store), as_of, sources=self.source_names())
+
+    def source_names(self) -> dict[str, str]:
+        """Connector id to the name of its inventory source."""
+        return {c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()}
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []

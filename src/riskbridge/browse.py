@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from riskbridge.errors import InputError
-from riskbridge.sla import load_sla
+from riskbridge.question import Question, ask
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from riskbridge.app import App
-    from riskbridge.moment import Moment
     from riskbridge.search.tokens import Subject
 
 ID = {"assets": "asset_id", "findings": "finding_id"}
@@ -29,14 +27,27 @@ FACETS: dict[str, tuple[str, ...]] = {
 """Columns whose values a list is narrowed by, in the order in which they are offered."""
 TOP_VALUES = 12
 
-GroupBy = Literal["cve", "product", "fix", "asset", "status"]
+GroupBy = Literal["cve", "product", "fix", "asset", "tag", "owner", "status", "severity"]
 GROUPS: dict[GroupBy, tuple[str, ...]] = {
     "cve": ("cve_id",),
     "product": ("product_vendor", "product_name"),
     "fix": ("fixing_kb",),
     "asset": ("asset_id", "asset_name"),
+    "tag": ("tags",),
+    "owner": ("owner",),
     "status": ("status",),
+    "severity": ("severity",),
 }
+AssetGroupBy = Literal["tag", "group", "system", "criticality", "band", "source"]
+ASSET_GROUPS: dict[AssetGroupBy, str] = {
+    "tag": "tags",
+    "group": "device_group",
+    "system": "operating_system_name",
+    "criticality": "acs",
+    "band": "trurisk_band",
+    "source": "sources",
+}
+_COUNTED = ("asset_id", "cve_id", "qds", "is_kev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +85,28 @@ def browse(
     Raises:
         InputError: `qql.*` with the place; `list.unknown-column`, `list.foreign-page`, `list.bad-limit`; `as-of.*`.
     """
-    from riskbridge.search.listing import find_findings  # noqa: PLC0415 - loads Ibis and the grammar
-    from riskbridge.search.paging import decode_place, encode_place, ordered, rows_after, sort_keys  # noqa: PLC0415
+    from riskbridge.search.listing import check_columns, find_page  # noqa: PLC0415 - loads Ibis and the grammar
+    from riskbridge.search.paging import decode_place, encode_place, sort_keys  # noqa: PLC0415
+    from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW  # noqa: PLC0415
 
     _check_limit(limit)
-    moment = _find_moment(app, as_of)
-    by = tuple(sort) or WORST_FIRST[subject]
-    keys = sort_keys(by, ID[subject])
-    _check_columns(subject, [k.column for k in keys] + list(columns or ()))
-    after = decode_place(page, query, keys) if page else None
-    wanted = None if columns is None else tuple(dict.fromkeys([ID[subject], *columns, *(k.column for k in keys)]))
+    question = ask(app, subject, query, as_of)
+    keys = sort_keys(tuple(sort) or WORST_FIRST[subject], ID[subject])
+    every = FINDING_VIEW if subject == "findings" else (*ASSET_VIEW, "open_findings")
+    check_columns(subject, [k.column for k in keys] + list(columns or ()))
+    shown = (ID[subject], *(every if columns is None else columns), *(k.column for k in keys))
+    wanted = tuple(dict.fromkeys(shown))
+    place = decode_place(page, query, keys) if page else None
+    known = {f"after.{n}": _as_text(v) for n, v in enumerate(place or ()) if v is not None}
+    after = None if place is None else [_or_none(question, n, v) for n, v in enumerate(place)]
 
     def make() -> ir.Table:
-        if subject == "findings":
-            tables = moment.finding_tables()
-            return find_findings(tables, query, moment.now, sort=by, limit=limit + 1, after=after, columns=wanted)
-        matching = _matching(moment, subject, query)
-        if after is not None:
-            matching = matching.filter(rows_after(matching, keys, after))
-        found = matching.order_by(ordered(matching, keys)).limit(limit + 1)
-        return found if wanted is None else found.select(*wanted)
+        return find_page(question.asked, keys, wanted, limit + 1, after)
 
-    rows = app.engine.remembered(("browse", subject, _key(moment, query), by, limit, page, wanted), make)
+    shape = ("page", keys, limit, wanted, None if after is None else tuple(v is None for v in after))
+    rows = question.answer(shape, make, wanted, known)
     next_page = encode_place(query, keys, rows[limit - 1]) if len(rows) > limit else None
-    return Page(_count(moment, subject, query), [_plain_row(r) for r in rows[:limit]], next_page)
+    return Page(_count(question), rows[:limit], next_page)
 
 
 def count(app: App, subject: Subject, query: str = "", *, as_of: str | None = None) -> int:
@@ -106,36 +115,43 @@ def count(app: App, subject: Subject, query: str = "", *, as_of: str | None = No
     Raises:
         InputError: `qql.*`, with the place; `as-of.*`.
     """
-    return _count(_find_moment(app, as_of), subject, query)
+    return _count(ask(app, subject, query, as_of))
 
 
 def facets(
-    app: App, subject: Subject, query: str = "", *, fields: Sequence[str] = (), as_of: str | None = None
+    app: App,
+    subject: Subject,
+    query: str = "",
+    *,
+    fields: Sequence[str] = (),
+    as_of: str | None = None,
+    limit: int = TOP_VALUES,
 ) -> dict[str, list[dict[str, Any]]]:
     """The commonest values of columns among the rows that match, with how many rows have each.
 
     A row with a list counts once for each of its values.
 
     Raises:
-        InputError: `qql.*`, with the place; `list.unknown-column`; `as-of.*`.
+        InputError: `qql.*`, with the place; `list.unknown-column`, `list.bad-limit`; `as-of.*`.
     """
+    from riskbridge.search.listing import check_columns  # noqa: PLC0415 - loads Ibis
+
+    _check_limit(limit)
+    named = tuple(fields) or FACETS[subject]
+    check_columns(subject, named)
+    question = ask(app, subject, query, as_of)
+    return {
+        name: question.answer(("facet", name, limit), partial(_top, question, name, limit), (name,)) for name in named
+    }
+
+
+def _top(question: Question, name: str, limit: int) -> ir.Table:
     import ibis  # noqa: PLC0415
 
-    named = tuple(fields) or FACETS[subject]
-    _check_columns(subject, named)
-    moment = _find_moment(app, as_of)
-
-    def top(name: str) -> ir.Table:
-        rows = _matching(moment, subject, query, {name})
-        values = rows.select(value=rows[name].unnest() if rows[name].type().is_array() else rows[name])
-        counted = values.filter(values.value.notnull()).group_by("value").agg(count=ibis._.count())
-        return counted.order_by([counted["count"].desc(), counted.value.asc()]).limit(TOP_VALUES)
-
-    found = {}
-    for name in named:
-        rows = app.engine.remembered(("facet", subject, _key(moment, query), name), partial(top, name))
-        found[name] = [_plain_row(r) for r in rows]
-    return found
+    rows = question.asked.matching({name})
+    values = rows.select(value=rows[name].unnest() if rows[name].type().is_array() else rows[name])
+    counted = values.filter(values.value.notnull()).group_by("value").agg(count=ibis._.count())
+    return counted.order_by([counted["count"].desc(), counted.value.asc()]).limit(limit)
 
 
 def group_findings(
@@ -143,11 +159,11 @@ def group_findings(
 ) -> list[dict[str, Any]]:
     """Findings that match, put together: how many, on how many assets, of how many CVEs, and the highest QDS; worst first.
 
-    Raises:
-        InputError: `qql.*`, with the place; `list.unknown-group`, `list.bad-limit`.
-    """
-    import ibis  # noqa: PLC0415
+    A finding counts for each tag of its asset. `query` of a group finds its rows.
 
+    Raises:
+        InputError: `qql.*`, with the place; `list.unknown-group`, `list.bad-limit`; `as-of.*`.
+    """
     _check_limit(limit)
     if by not in GROUPS:
         raise InputError(
@@ -155,45 +171,94 @@ def group_findings(
             code="list.unknown-group",
             remedy=f"Choose one of: {', '.join(GROUPS)}.",
         )
-    names, moment = GROUPS[by], _find_moment(app, as_of)
+    question, names = ask(app, "findings", query, as_of), GROUPS[by]
+    rows = question.answer(("group", by, limit), partial(_grouped, question, names, limit), names)
+    return [row | {"query": _narrowed("findings", query, {n: row[n] for n in names})} for row in rows]
 
-    def make() -> ir.Table:
-        rows = _matching(moment, "findings", query, {*names, "asset_id", "cve_id", "qds", "is_kev"})
-        counted = (
-            rows.filter(rows[names[0]].notnull())
-            .group_by(list(names))
-            .agg(
-                findings=ibis._.count(),
-                assets=ibis._.asset_id.nunique(),
-                cves=ibis._.cve_id.nunique(),
-                max_qds=ibis._.qds.max(),
-                kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),
-            )
+
+def _grouped(question: Question, names: tuple[str, ...], limit: int) -> ir.Table:
+    import ibis  # noqa: PLC0415
+
+    rows = question.asked.matching({*names, *_COUNTED})
+    first = names[0]
+    if rows[first].type().is_array():
+        rows = rows.mutate(**{first: rows[first].unnest()})
+    # Hashes of ids are as good for counting different ones, and twice as fast.
+    counted = (
+        rows.filter(rows[first].notnull())
+        .group_by(list(names))
+        .agg(
+            findings=ibis._.count(),
+            assets=ibis._.asset_id.hash().nunique(),
+            cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
+            max_qds=ibis._.qds.max(),
+            kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),
         )
-        order = [counted.max_qds.desc(), counted.findings.desc(), *(counted[n].asc() for n in names)]
-        return counted.order_by(order).limit(limit)
+    )
+    order = [counted.max_qds.desc(), counted.findings.desc(), *(counted[n].asc() for n in names)]
+    return counted.order_by(order).limit(limit)
 
-    return [_plain_row(r) for r in app.engine.remembered(("group", by, _key(moment, query), limit), make)]
+
+def group_assets(
+    app: App, by: AssetGroupBy, query: str = "", *, limit: int = 50, as_of: str | None = None
+) -> list[dict[str, Any]]:
+    """Assets that match, put together: how many, their mean and highest TruRisk; highest mean first.
+
+    An asset counts for each of its tags and sources. `query` of a group finds its assets.
+
+    Raises:
+        InputError: `qql.*`, with the place; `list.unknown-group`, `list.bad-limit`; `as-of.*`.
+    """
+    _check_limit(limit)
+    if by not in ASSET_GROUPS:
+        raise InputError(
+            f"Assets cannot be grouped by '{by}'.",
+            code="list.unknown-group",
+            remedy=f"Choose one of: {', '.join(ASSET_GROUPS)}.",
+        )
+    question, name = ask(app, "assets", query, as_of), ASSET_GROUPS[by]
+    rows = question.answer(("group", by, limit), partial(_grouped_assets, question, name, limit), (name,))
+    return [row | {"query": _narrowed("assets", query, {name: row[name]})} for row in rows]
+
+
+def _grouped_assets(question: Question, name: str, limit: int) -> ir.Table:
+    import ibis  # noqa: PLC0415
+
+    rows = question.asked.matching({name, "trurisk", "critical_count"})
+    if rows[name].type().is_array():
+        rows = rows.mutate(**{name: rows[name].unnest()})
+    counted = (
+        rows.filter(rows[name].notnull())
+        .group_by(name)
+        .agg(
+            assets=ibis._.count(),
+            trurisk=ibis._.trurisk.mean(),
+            highest=ibis._.trurisk.max(),
+            critical=ibis._.critical_count.sum(),
+        )
+    )
+    return counted.order_by([counted.trurisk.desc(), counted[name].asc()]).limit(limit)
 
 
 def summarise(app: App, *, as_of: str | None = None) -> dict[str, Any]:
     """The estate in a few numbers: assets, open findings by band and in CISA KEV, mean and highest TruRisk, assets by band."""
     from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS  # noqa: PLC0415 - loads Ibis
 
-    moment = _find_moment(app, as_of)
+    assets, findings = ask(app, "assets", "", as_of), ask(app, "findings", "", as_of)
 
     def of_assets() -> ir.Table:
-        assets = _view(moment, "assets", None)
-        bands = {f"band_{b.name}": assets.trurisk.between(b.lowest, b.highest).sum() for b in TRURISK_BANDS}
-        return assets.agg(assets=assets.count(), trurisk=assets.trurisk.mean(), worst=assets.trurisk.max(), **bands)
+        rows = assets.asked.matching({"trurisk"})
+        bands = {f"band_{b.name}": rows.trurisk.between(b.lowest, b.highest).sum() for b in TRURISK_BANDS}
+        return rows.agg(assets=rows.count(), trurisk=rows.trurisk.mean(), worst=rows.trurisk.max(), **bands)
 
     def of_findings() -> ir.Table:
-        findings = _view(moment, "findings", {"qds", "state", "is_kev"}).filter(lambda t: t.state == "open")
-        bands = {b.name: findings.qds.between(b.lowest, b.highest).sum() for b in QDS_BANDS}
-        return findings.agg(findings=findings.count(), kev=findings.is_kev.sum(), **bands)
+        rows = findings.asked.matching({"qds", "state", "is_kev"})
+        rows = rows.filter(rows.state == "open")
+        bands = {b.name: rows.qds.between(b.lowest, b.highest).sum() for b in QDS_BANDS}
+        return rows.agg(findings=rows.count(), kev=rows.is_kev.sum(), **bands)
 
-    (estate,) = app.engine.remembered(("summary of assets", _key(moment, "")), of_assets)
-    (bands,) = app.engine.remembered(("summary of findings", _key(moment, "")), of_findings)
+    (estate,) = assets.answer("summary", of_assets)
+    (bands,) = findings.answer("summary", of_findings)
     return {
         "assets": estate["assets"],
         "trurisk": round(estate["trurisk"] or 0),
@@ -205,30 +270,26 @@ def summarise(app: App, *, as_of: str | None = None) -> dict[str, Any]:
     }
 
 
-def _find_moment(app: App, as_of: str | None) -> Moment:
-    from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
+def _count(question: Question) -> int:
+    def make() -> ir.Table:
+        return question.asked.matching({ID[question.subject]}).count().name("count").as_table()
 
-    return find_moment(app.warehouse, app.now(), load_sla(app.store), as_of)
-
-
-def _count(moment: Moment, subject: Subject, query: str) -> int:
-    (row,) = moment.warehouse.engine.remembered(
-        ("count", subject, _key(moment, query)),
-        lambda: _matching(moment, subject, query, {ID[subject]}).count().name("count").as_table(),
-    )
+    (row,) = question.answer("count", make)
     return int(row["count"])
 
 
-def _matching(moment: Moment, subject: Subject, query: str, columns: Collection[str] | None = None) -> ir.Table:
-    from riskbridge.search.compile import compile_query, referenced_columns  # noqa: PLC0415 - loads Ibis and the grammar
-
-    asked = referenced_columns(query, subject)
-    view = _view(moment, subject, None if columns is None else {*columns, *asked})
-    return view.filter(compile_query(query, view, subject, moment.now)) if query.strip() else view
+def _or_none(question: Question, number: int, value: Any) -> Any:
+    return None if value is None else question.placeholder(f"after.{number}")
 
 
-def _view(moment: Moment, subject: Subject, columns: Collection[str] | None) -> ir.Table:
-    return moment.finding_tables().view(columns) if subject == "findings" else moment.asset_view()
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _narrowed(subject: Subject, query: str, values: dict[str, Any]) -> str:
+    from riskbridge.search.narrowing import narrow  # noqa: PLC0415 - loads the grammar
+
+    return narrow(subject, query, values)
 
 
 def _check_limit(limit: int) -> None:
@@ -238,35 +299,3 @@ def _check_limit(limit: int) -> None:
             code="list.bad-limit",
             remedy=f"Ask for 1 to {MOST_ROWS:,}, and go on with `page`.",
         )
-
-
-def _key(moment: Moment, query: str) -> tuple[object, ...]:
-    """What a query means hangs on the time: to the minute where it asks for it, else to the hour, by due dates."""
-    is_timed = any(word in query.lower() for word in ("now", "age", "sla", "due"))
-    return query, moment.run, moment.sla, f"{moment.now:%Y-%m-%dT%H:%M}" if is_timed else f"{moment.now:%Y-%m-%dT%H}"
-
-
-def _check_columns(subject: Subject, names: Collection[str]) -> None:
-    from riskbridge.search.fault import find_nearest  # noqa: PLC0415
-    from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW  # noqa: PLC0415 - loads Ibis
-
-    known = FINDING_VIEW if subject == "findings" else (*ASSET_VIEW, "open_findings")
-    for name in names:
-        if name not in known:
-            nearest = find_nearest(name, known)
-            raise InputError(
-                f"{subject.capitalize()} have no column '{name}'.",
-                code="list.unknown-column",
-                remedy=f"Did you mean {nearest}?" if nearest else "Leave it out.",
-                nearest=nearest,
-            )
-
-
-def _plain_row(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: _plain(v) for k, v in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else value

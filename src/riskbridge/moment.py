@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import ibis
@@ -11,10 +12,20 @@ import ibis.expr.types as ir
 from riskbridge.errors import InputError
 from riskbridge.model.judgement import DECISION
 from riskbridge.model.schema import AT, Table
-from riskbridge.model.target import ASSET, CVE, CVE_PAST, CVE_SCORE, CVE_SCORE_PAST, FINDING, RUN
+from riskbridge.model.target import (
+    ASSET,
+    CVE,
+    CVE_PAST,
+    CVE_SCORE,
+    CVE_SCORE_PAST,
+    DETECTION,
+    DETECTION_DETAIL,
+    FINDING,
+    RUN,
+    SOFTWARE,
+)
 from riskbridge.search.clocks import Sla
 from riskbridge.search.listing import FindingTables
-from riskbridge.search.views import asset_view
 from riskbridge.store.warehouse.warehouse import Warehouse
 
 
@@ -27,12 +38,16 @@ class Moment:
         now: What `now` stands for in queries and due dates, UTC.
         sla: Days by severity; None for the built-in ones. Those of today hold for the past too.
         run: The run after which; None: the newest.
+        sources: Connector id to the name of its inventory source.
+        has_software: Whether a connector reads the software inventory.
     """
 
     warehouse: Warehouse
     now: datetime
     sla: Sla | None = None
     run: int | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    has_software: bool = True
 
     def finding_tables(self) -> FindingTables:
         """Where findings are looked up."""
@@ -46,11 +61,15 @@ class Moment:
             decision=_current(self.versions(DECISION)),
             now=self.now,
             sla=self.sla,
+            detection=self.versions(DETECTION),
+            detail=self.versions(DETECTION_DETAIL),
+            software=self.versions(SOFTWARE) if self.has_software else None,
+            sources=self.sources,
         )
 
     def asset_view(self) -> ir.Table:
         """Assets with their open findings; see `search.views.asset_view`."""
-        return asset_view(self.versions(ASSET), self.versions(FINDING))
+        return self.finding_tables().asset_view()
 
     def versions(self, table: Table) -> ir.Table:
         """A versioned table in which the rows that were current then are current."""
@@ -72,7 +91,14 @@ class Moment:
         return now.anti_join(then, key).select(*table.names).union(then)
 
 
-def find_moment(warehouse: Warehouse, now: datetime, sla: Sla | None, as_of: str | None) -> Moment:
+def find_moment(
+    warehouse: Warehouse,
+    now: datetime,
+    sla: Sla | None,
+    as_of: str | None,
+    *,
+    sources: Mapping[str, str] | None = None,
+) -> Moment:
     """The moment that a person names: none for now, a run's number, or a time.
 
     A time is ISO 8601, UTC unless it says otherwise; a day alone means its end. It stands for the newest run that was
@@ -81,8 +107,10 @@ def find_moment(warehouse: Warehouse, now: datetime, sla: Sla | None, as_of: str
     Raises:
         InputError: `as-of.unknown-run`, `as-of.bad-time`, `as-of.before-first`.
     """
+    has_software = bool(warehouse.engine.execute(f"SELECT 1 FROM {SOFTWARE.name} LIMIT 1").fetchone())  # noqa: S608
+    present = Moment(warehouse, now, sla, None, sources or {}, has_software)
     if as_of is None:
-        return Moment(warehouse, now, sla)
+        return present
     runs = warehouse.table(RUN)
     if as_of.isdigit():
         found = warehouse.engine.scalar(runs.filter(runs.run == int(as_of)).published_at.max())
@@ -92,7 +120,7 @@ def find_moment(warehouse: Warehouse, now: datetime, sla: Sla | None, as_of: str
                 code="as-of.unknown-run",
                 remedy="List the numbers with: riskbridge runs",
             )
-        return Moment(warehouse, found, sla, int(as_of))
+        return replace(present, now=found, run=int(as_of))
     at = _time(as_of)
     published = warehouse.engine.scalar(runs.filter(runs.published_at <= ibis.literal(at, AT)).run.max())
     if published is None:
@@ -101,7 +129,7 @@ def find_moment(warehouse: Warehouse, now: datetime, sla: Sla | None, as_of: str
             code="as-of.before-first",
             remedy="Name a later time, or a run of: riskbridge runs",
         )
-    return Moment(warehouse, at, sla, int(published))
+    return replace(present, now=at, run=int(published))
 
 
 def _time(text: str) -> datetime:

@@ -22,6 +22,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from riskbridge.api.application import make_api
+from riskbridge.api.problems import http_problem
 from riskbridge.errors import ConfigError
 from riskbridge.service import Service
 from riskbridge.web.site import make_site
@@ -113,6 +114,8 @@ def make_server(service: Service, binding: Binding) -> Starlette:
             Mount("/api/v1", make_api(service)),
             Mount("/", make_site(service)),
         ],
+        # Addresses with a line break are of neither.
+        exception_handlers={HTTPException: http_problem},
         middleware=[
             # A name of somebody else's that leads here must not open what is meant for this machine alone.
             Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False),

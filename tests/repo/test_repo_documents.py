@@ -14,6 +14,7 @@ import riskbridge.cli.model
 import riskbridge.cli.openapi
 import riskbridge.cli.preview
 import riskbridge.cli.profile
+import riskbridge.cli.qql
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score

@@ -7,7 +7,11 @@ export const makeRepeatable = (table) => {
   if (adding && template) {
     adding.hidden = false;
     adding.addEventListener("click", () => {
-      body.append(template.content.cloneNode(true));
+      const row = template.content.cloneNode(true);
+      const key = 1 + Math.max(0, ...[...body.querySelectorAll("[name=row]")].map((field) => Number(field.value)));
+      row.querySelector("[name=row]").value = key;
+      row.querySelectorAll("input[type=checkbox]").forEach((box) => (box.value = key));
+      body.append(row);
       body.lastElementChild.querySelector("input, select")?.focus();
       body.lastElementChild.scrollIntoView({ block: "nearest" });
     });

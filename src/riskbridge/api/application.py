@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from riskbridge import __version__
 from riskbridge.api import (
+    audit,
     connectors,
     drafts,
     feeds,
@@ -19,6 +20,7 @@ from riskbridge.api import (
     models,
     overview,
     profiles,
+    qql,
     scoring,
     tokens,
 )
@@ -29,6 +31,7 @@ from riskbridge.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
     lists.router,
+    qql.router,
     overview.router,
     connectors.router,
     profiles.router,
@@ -40,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     scoring.router,
     feeds.router,
     tokens.router,
+    audit.router,
 )
 """One a noun, in the order in which the description has them."""
 

@@ -1,8 +1,7 @@
-"""Assets and findings over REST: pages, facets, groups, one taken apart, and help with queries."""
+"""Assets and findings over REST: pages, facets, groups, and one taken apart."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,8 +11,8 @@ from riskbridge.api.access import Asked, Served
 from riskbridge.api.explanations import AssetExplained, FindingExplained
 from riskbridge.api.shapes import RowPage, Rows
 from riskbridge.api.tables import AssetRow, FindingRow
-from riskbridge.browse import GroupBy, browse, facets, group_findings, summarise
-from riskbridge.search.tokens import TOKENS, Subject
+from riskbridge.browse import AssetGroupBy, GroupBy, browse, facets, group_assets, group_findings, summarise
+from riskbridge.search.tokens import Subject
 
 router = APIRouter(tags=["lists"])
 
@@ -21,6 +20,7 @@ Qql = Annotated[str, Query(description="QQL; blank for all", max_length=20_000)]
 Sort = Annotated[str, Query(description="Columns, comma-separated, each after a minus for falling order")]
 Columns = Annotated[str, Query(description="Columns wanted, comma-separated; blank for all")]
 Limit = Annotated[int, Query(description="Rows of the page", ge=1, le=1_000)]
+Values = Annotated[int, Query(description="Values a column", ge=1, le=1_000)]
 AsOf = Annotated[str | None, Query(description="A run's number, or a time such as 2027-01-31; now where left out")]
 PageMark = Annotated[str | None, Query(description="`next_page` of the page before", max_length=5_000)]
 
@@ -47,7 +47,7 @@ class FacetValue(BaseModel):
 class FindingGroup(BaseModel):
     """Findings with something in common: how many, on how many assets, of how many CVEs, the highest QDS, those in KEV.
 
-    What they have in common comes along by its columns' names, such as `cve_id`.
+    What they have in common comes along by its columns' names, such as `cve_id`; `query` finds them.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -57,18 +57,35 @@ class FindingGroup(BaseModel):
     cves: int
     max_qds: int
     kev: int
+    query: str
 
 
-class TokenShown(BaseModel):
-    """What a query may ask about: how it is named, of which column it is, and how values are read."""
+class AssetGroup(BaseModel):
+    """Assets with something in common: how many, their mean and highest TruRisk, and their critical findings.
+
+    What they have in common comes along by its column's name, such as `tags`; `query` finds them.
+    """
 
     model_config = ConfigDict(extra="allow")
 
-    name: str
-    column: str
-    kind: Annotated[str, Field(description="text is searched by words, a keyword by its whole value")]
-    description: str
-    aliases: list[str]
+    assets: int
+    trurisk: float
+    highest: int
+    critical: int
+    query: str
+
+
+class SearchShape(BaseModel):
+    """What `GET` of a list takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, Field(max_length=500_000)] = ""
+    sort: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=20)] = []
+    columns: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=500)] = []
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 50
+    page: Annotated[str | None, Field(max_length=5_000)] = None
+    as_of: Annotated[str | None, Field(max_length=100)] = None
 
 
 @router.get("/summary")
@@ -95,11 +112,21 @@ def list_assets(
 
 @router.get("/assets/facets")
 def asset_facets(
-    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", limit: Values = 12, as_of: AsOf = None
 ) -> dict[str, list[FacetValue]]:
     """The commonest values of columns among the assets that match."""
     with service.reading() as app:
-        return _valued(facets(app, "assets", query, fields=_names(fields), as_of=as_of))
+        return _valued(facets(app, "assets", query, fields=_names(fields), as_of=as_of, limit=limit))
+
+
+@router.get("/assets/groups")
+def asset_groups(
+    _: Asked, service: Served, by: AssetGroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
+) -> Rows[AssetGroup]:
+    """Assets that match, put together by tag, group, system, criticality, band or source; highest mean TruRisk first."""
+    with service.reading() as app:
+        rows = group_assets(app, by, query, limit=limit, as_of=as_of)
+    return Rows.of([AssetGroup.model_validate(row) for row in rows])
 
 
 @router.get("/assets/{asset_id}")
@@ -126,18 +153,18 @@ def list_findings(
 
 @router.get("/findings/facets")
 def finding_facets(
-    _: Asked, service: Served, query: Qql = "", fields: Columns = "", as_of: AsOf = None
+    _: Asked, service: Served, query: Qql = "", fields: Columns = "", limit: Values = 12, as_of: AsOf = None
 ) -> dict[str, list[FacetValue]]:
     """The commonest values of columns among the findings that match."""
     with service.reading() as app:
-        return _valued(facets(app, "findings", query, fields=_names(fields), as_of=as_of))
+        return _valued(facets(app, "findings", query, fields=_names(fields), as_of=as_of, limit=limit))
 
 
 @router.get("/findings/groups")
 def finding_groups(
     _: Asked, service: Served, by: GroupBy, query: Qql = "", limit: Limit = 50, as_of: AsOf = None
 ) -> Rows[FindingGroup]:
-    """Findings that match, put together by CVE, product, fix, asset or status; worst first."""
+    """Findings that match, put together by CVE, product, fix, asset, tag, owner, status or severity; worst first."""
     with service.reading() as app:
         rows = group_findings(app, by, query, limit=limit, as_of=as_of)
     return Rows.of([FindingGroup.model_validate(row) for row in rows])
@@ -150,10 +177,21 @@ def explain_finding(_: Asked, service: Served, finding_id: str) -> FindingExplai
         return FindingExplained.model_validate(app.explain_finding(finding_id))
 
 
-@router.get("/tokens/{subject}")
-def list_search_tokens(_: Asked, subject: Subject) -> Rows[TokenShown]:
-    """What a query about assets or findings may ask."""
-    return Rows.of([TokenShown.model_validate(asdict(t)) for t in TOKENS[subject]])
+@router.post("/assets/search")
+def search_assets(_: Asked, service: Served, shape: SearchShape) -> RowPage[AssetRow]:
+    """Assets that a query describes, by a body, for queries too long for an address; the same rows and pages as by `GET`."""
+    return RowPage[AssetRow].model_validate(_search(service, "assets", shape))
+
+
+@router.post("/findings/search")
+def search_findings(_: Asked, service: Served, shape: SearchShape) -> RowPage[FindingRow]:
+    """Findings that a query describes, by a body, for queries too long for an address; the same as by `GET`."""
+    return RowPage[FindingRow].model_validate(_search(service, "findings", shape))
+
+
+def _search(service: Served, subject: Subject, shape: SearchShape) -> dict[str, Any]:
+    sort, columns = ",".join(shape.sort), ",".join(shape.columns)
+    return _list(service, subject, shape.query, sort, columns, shape.limit, shape.page, shape.as_of)
 
 
 def _list(

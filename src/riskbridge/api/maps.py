@@ -162,12 +162,18 @@ def show_map(_: Asked, service: Served, name: str, response: Response, version: 
     return _shown(service.app.store, name, version)
 
 
-@router.get("/maps/{name}/text", response_class=PlainTextResponse)
-def export_map(_: Asked, service: Served, name: str, version: int | None = None) -> PlainTextResponse:
+class TomlResponse(PlainTextResponse):
+    """TOML."""
+
+    media_type = "application/toml"
+
+
+@router.get("/maps/{name}/text", response_class=TomlResponse)
+def export_map(_: Asked, service: Served, name: str, version: int | None = None) -> TomlResponse:
     """One map as TOML that can be edited and saved again."""
     from riskbridge.transform.plain import map_as_toml  # noqa: PLC0415 - loads Ibis
 
-    return PlainTextResponse(map_as_toml(find_map(service.app.store, name, version)), media_type="application/toml")
+    return TomlResponse(map_as_toml(find_map(service.app.store, name, version)))
 
 
 @router.get("/maps/{name}/versions")

@@ -88,6 +88,14 @@ def problem(
     return Response(text, status.value, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def http_problem(_: Request, error: Exception) -> Response:
+    """What the server itself refuses, such as an address that is none, as an answer."""
+    found = error if isinstance(error, HTTPException) else HTTPException(HTTPStatus.BAD_REQUEST)
+    status = HTTPStatus(found.status_code)
+    message = f"{found.detail.rstrip('.')}." if isinstance(found.detail, str) else f"{status.phrase}."
+    return problem(status, f"http.{status.value}", message, _SEE, headers=found.headers)
+
+
 def add_problems(app: FastAPI) -> None:
     """Every failure of the API leaves it as a problem body."""
 
@@ -103,12 +111,7 @@ def add_problems(app: FastAPI) -> None:
         message = f"The request's {first['where']} cannot be used: {first['message']}."
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "request.invalid", message, _SEE, {"faults": faults})
 
-    @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> Response:
-        status = HTTPStatus(error.status_code)
-        detail = error.detail if isinstance(error.detail, str) else status.phrase
-        headers = dict(error.headers or {})
-        return problem(status, f"http.{status.value}", f"{detail.rstrip('.')}.", _SEE, headers=headers)
+    app.add_exception_handler(HTTPException, http_problem)
 
     @app.exception_handler(Exception)
     def _fault_of_ours(request: Request, error: Exception) -> Response:

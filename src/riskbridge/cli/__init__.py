@@ -21,6 +21,7 @@ def main() -> None:
         openapi,  # noqa: F401
         preview,  # noqa: F401
         profile,  # noqa: F401
+        qql,  # noqa: F401
         record,  # noqa: F401
         rule,  # noqa: F401
         score,  # noqa: F401

@@ -11,6 +11,8 @@ import riskbridge
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT, REJECT, WAREHOUSE
+from riskbridge.search.tokens import ASSET_TOKENS, DETECTION_TOKENS, FINDING_TOKENS, SOFTWARE_TOKENS, Token
+from riskbridge.search.uncollected import UNCOLLECTED
 from riskbridge.transform.convert import DATA_TYPES
 from riskbridge.transform.plain import describe_functions
 
@@ -104,11 +106,46 @@ def _text(remedy: ast.expr | None) -> str:
     return "…"
 
 
+_ABOUT_TOKENS = """Every name that a query may use; how they are written is in [queries](qql.md). `finding.` and `asset.` may be
+left out where the rest means one thing. Tokens of detections, software and, on the list of assets, findings hold where one of
+them does.
+"""
+_ABOUT_UNCOLLECTED = """Published names whose facts no source of ours tells. A query with one is refused with
+`qql.not-collected`, and not answered with nothing.
+"""
+_HEADINGS = {
+    "Findings": FINDING_TOKENS,
+    "Assets": ASSET_TOKENS,
+    "Software of an asset": SOFTWARE_TOKENS,
+    "Detections behind a finding": DETECTION_TOKENS,
+}
+
+
+def render_tokens() -> str:
+    """The page of every QQL token, and of the published ones whose facts are not collected."""
+    parts = ["# Tokens of queries", _HEAD, _ABOUT_TOKENS]
+    for heading, tokens in _HEADINGS.items():
+        parts += [f"## {heading}\n", "| token | also | kind | meaning |", "| --- | --- | --- | --- |"]
+        parts += [_render_token(t) for t in tokens]
+        parts.append("")
+    parts += ["## Not collected\n", _ABOUT_UNCOLLECTED, "| token | why | instead |", "| --- | --- | --- |"]
+    parts += [f"| {', '.join(f'`{n}`' for n in u.names)} | {u.why} | {u.instead} |" for u in UNCOLLECTED]
+    return "\n".join(parts) + "\n"
+
+
+def _render_token(token: Token) -> str:
+    also = ", ".join(f"`{a}`" for a in token.aliases)
+    kind = f"{token.kind}, several" if token.is_list or token.element == "source" else token.kind
+    values = f": {', '.join(token.values)}" if token.values and token.kind != "boolean" else ""
+    return f"| `{token.name}` | {also} | {kind} | {token.description}{values} |"
+
+
 PAGES = {
     "tables.md": render_tables,
     "source-models.md": render_source_models,
     "errors.md": render_errors,
     "maps.md": render_maps,
+    "qql-tokens.md": render_tokens,
 }
 
 

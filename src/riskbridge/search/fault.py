@@ -11,7 +11,7 @@ from riskbridge.errors import InputError
 _SHOWN = 100
 """Characters of a line shown around the place."""
 
-Code = Literal["qql.syntax", "qql.unknown-token", "qql.bad-value"]
+Code = Literal["qql.syntax", "qql.unknown-token", "qql.not-collected", "qql.bad-value"]
 
 
 def make_fault(

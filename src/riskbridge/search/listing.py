@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 
 from riskbridge.errors import InputError
+from riskbridge.model.target import FINDING
 from riskbridge.search.clocks import Sla
-from riskbridge.search.compile import compile_query, referenced_columns
+from riskbridge.search.compile import ElementRows, FindElement, ReadQuery, read_query
+from riskbridge.search.derived import of_connector, product_of
 from riskbridge.search.fault import find_nearest
-from riskbridge.search.paging import ordered, rows_after, sort_keys
-from riskbridge.search.views import FINDING_VIEW, finding_view
+from riskbridge.search.paging import SortKey, ordered, rows_after, sort_keys
+from riskbridge.search.tokens import Element, Subject
+from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, asset_view, finding_view
 
+_SOURCE_COLUMNS = ("vendor_name", "vendor_product_name")
 WORST_FIRST = ("-qds", "finding_id")
 """The order of findings nobody sorted."""
 
@@ -24,7 +29,10 @@ WORST_FIRST = ("-qds", "finding_id")
 class FindingTables:
     """The warehouse tables that findings are looked up in, all versions: FINDING, ASSET, CVE, CVE_SCORE, RUN.
 
-    `decision` holds the current rows of DECISION; `now` and `sla` are what due dates are held against.
+    `decision` holds the current rows of DECISION; `now` and `sla` are what due dates are held against. `detection`,
+    `detail` and `software` are DETECTION, DETECTION_DETAIL and SOFTWARE; what is None cannot be asked about. `sources` is
+    the connector id to the name of its inventory source. `counted` is what open findings of assets are counted in, where
+    `finding` has only some.
     """
 
     finding: ir.Table
@@ -33,8 +41,13 @@ class FindingTables:
     cve_score: ir.Table
     run: ir.Table
     decision: ir.Table | None = None
-    now: datetime | None = None
+    now: datetime | ir.TimestampValue | None = None
     sla: Sla | None = None
+    detection: ir.Table | None = None
+    detail: ir.Table | None = None
+    software: ir.Table | None = None
+    sources: Mapping[str, str] | None = None
+    counted: ir.Table | None = None
 
     def view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current findings with those columns; see `finding_view`."""
@@ -48,7 +61,68 @@ class FindingTables:
             decision=self.decision,
             now=self.now,
             sla=self.sla,
+            sources=self.sources,
+            counted=self.counted,
         )
+
+    def asset_view(self, columns: Collection[str] | None = None) -> ir.Table:
+        """The current assets with those columns; see `riskbridge.search.views.asset_view`."""
+        has_counts = columns is None or "open_findings" in columns
+        view = asset_view(self.asset, self.finding if has_counts else None)
+        return view if columns is None else view.select(*(n for n in view.columns if n in columns))
+
+    def only(self, subject: Subject, ids: ir.Table) -> FindingTables:
+        """The same, of some findings or assets: `ids` has their `finding_id` or `asset_id`."""
+        if subject == "findings":
+            every = self.finding if self.counted is None else self.counted
+            return replace(self, finding=self.finding.semi_join(ids, "finding_id"), counted=every)
+        finding, asset = self.finding.semi_join(ids, "asset_id"), self.asset.semi_join(ids, "asset_id")
+        return replace(self, finding=finding, asset=asset)
+
+    def elements_of(self, subject: Subject) -> FindElement:
+        """Finds the rows that a list's row may have several of."""
+        key = "finding_id" if subject == "findings" else "asset_id"
+
+        def find(kind: Element, columns: frozenset[str]) -> ElementRows | str | None:
+            if kind == "finding":
+                return ElementRows(self.view({*columns, "asset_id"}), "asset_id")
+            if kind == "software":
+                return _software(self.software, columns)
+            if self.detection is None:
+                return None if kind == "source" else "detections are not at hand here"
+            rows = current_rows(self.detection)
+            if kind == "source":
+                return _sources(rows, self.sources)
+            return ElementRows(_with_details(rows, self.detail, columns).select(*{*columns, key}), key)
+
+        return find
+
+
+def _software(software: ir.Table | None, columns: frozenset[str]) -> ElementRows | str:
+    if software is None:
+        return "no connector reads the software inventory"
+    return ElementRows(current_rows(software).select(*{*columns, "asset_id"}), "asset_id")
+
+
+def _sources(detections: ir.Table, sources: Mapping[str, str] | None) -> ElementRows | None:
+    """None where all sources are one product, which then every finding has."""
+    if len({product_of(name) for name in (sources or {}).values()}) <= 1:
+        return None
+    names = {n: of_connector(detections.connector_id, sources, part) for part, n in enumerate(_SOURCE_COLUMNS)}
+    return ElementRows(detections.select("finding_id", **names), "finding_id")
+
+
+def _with_details(detections: ir.Table, detail: ir.Table | None, columns: frozenset[str]) -> ir.Table:
+    if detail is None or columns <= set(detections.columns):
+        return detections
+    told = current_rows(detail)
+    told = told.select(of_detection="detection_id", **{n: told[n] for n in columns if n not in detections.columns})
+    return detections.left_join(told, [("detection_id", "of_detection")])
+
+
+def current_rows(rows: ir.Table) -> ir.Table:
+    """The current versions of a table that has validity columns."""
+    return rows.filter(rows.valid_to_run.isnull()) if "valid_to_run" in rows.columns else rows
 
 
 def count_findings(tables: FindingTables, query: str, now: datetime) -> ir.IntegerScalar:
@@ -57,8 +131,7 @@ def count_findings(tables: FindingTables, query: str, now: datetime) -> ir.Integ
     Raises:
         InputError: `qql.*`, with the place.
     """
-    view = tables.view({"finding_id"} | referenced_columns(query, "findings"))
-    return view.filter(compile_query(query, view, "findings", now)).count()
+    return select_findings(tables, query, now).count()
 
 
 def select_findings(tables: FindingTables, query: str, now: datetime) -> ir.Table:
@@ -67,8 +140,8 @@ def select_findings(tables: FindingTables, query: str, now: datetime) -> ir.Tabl
     Raises:
         InputError: `qql.*`, with the place.
     """
-    view = tables.view({"finding_id"} | referenced_columns(query, "findings"))
-    return view.filter(compile_query(query, view, "findings", now)).select("finding_id")
+    asked = Asked(tables, read_query(query, "findings", now))
+    return asked.matching({"finding_id"}).select("finding_id")
 
 
 def find_findings(
@@ -78,7 +151,6 @@ def find_findings(
     *,
     sort: Sequence[str] = WORST_FIRST,
     limit: int = 50,
-    offset: int = 0,
     after: Sequence[Any] | None = None,
     columns: Collection[str] | None = None,
 ) -> ir.Table:
@@ -91,7 +163,6 @@ def find_findings(
         sort: Columns of `FINDING_VIEW`, each after a minus for falling order; missing values come last and
             `finding_id` settles ties, so that pages neither overlap nor leave out.
         limit: Rows of the page.
-        offset: Rows before it.
         after: The sort columns' values and the id of the row that the page comes after; see `riskbridge.search.paging`.
         columns: The columns wanted; None for all of `FINDING_VIEW`.
 
@@ -101,29 +172,100 @@ def find_findings(
     Raises:
         InputError: `qql.*`, with the place; `list.unknown-column`.
     """
-    wanted = list(FINDING_VIEW if columns is None else columns)
-    by = [s.removeprefix("-") for s in sort]
-    _check_columns([*wanted, *by])
-    keys = tables.view({"finding_id", *by} | referenced_columns(query, "findings"))
-    keys = keys.filter(compile_query(query, keys, "findings", now))
+    wanted = tuple(FINDING_VIEW if columns is None else columns)
+    check_columns("findings", [*wanted, *(s.removeprefix("-") for s in sort)])
+    keys = sort_keys(sort, "finding_id")
+    return find_page(Asked(tables, read_query(query, "findings", now)), keys, wanted, limit, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query and where its rows are; `bind` gives the query's constants, as `ReadQuery.expression` takes it."""
+
+    tables: FindingTables
+    read: ReadQuery
+    bind: Callable[[str], Any] | None = None
+
+    def matching(self, columns: Collection[str] | None) -> ir.Table:
+        """The rows that match: those columns (None: all), and what the query asks for."""
+        wanted = None if columns is None else {*columns, *self.read.columns}
+        view = self.tables.view(wanted) if self.read.kind == "findings" else self.tables.asset_view(wanted)
+        if not self.read.leaves:
+            return view
+        return view.filter(self.read.expression(view, self.tables.elements_of(self.read.kind), self.bind))
+
+
+def find_page(
+    asked: Asked, keys: Sequence[SortKey], columns: Collection[str], limit: int, after: Sequence[Any] | None = None
+) -> ir.Table:
+    """A page of what a query describes: the ids first, then what is shown of them.
+
+    Args:
+        asked: The query.
+        keys: The order; the last settles ties.
+        columns: The columns wanted, of the list's view.
+        limit: Rows.
+        after: Values of the keys of the row that the page comes after, or texts to be cast; None where one is missing.
+
+    Returns:
+        The page, lazy, in order.
+    """
+    identity, by = keys[-1].column, {k.column for k in keys}
+    rows = asked.matching(by)
     if after is not None:
-        keys = keys.filter(rows_after(keys, sort_keys(sort, "finding_id"), after))
-    keys = keys.order_by(_order(keys, sort)).limit(limit, offset=offset).select("finding_id")
-    page = replace(tables, finding=tables.finding.semi_join(keys, "finding_id"))
-    rows = page.view({*wanted, *by, "finding_id"})
-    return rows.order_by(_order(rows, sort)).select(*wanted)
+        rows = rows.filter(rows_after(rows, keys, after))
+    if _needs_cut(asked, keys):
+        rows = rows.filter(_is_within_cut(asked, rows, keys[0], limit, after))
+    ids = rows.order_by(ordered(rows, keys)).limit(limit).select(identity)
+    shown = asked.tables.only(asked.read.kind, ids)
+    view = shown.view({*columns, *by}) if asked.read.kind == "findings" else shown.asset_view({*columns, *by})
+    return view.order_by(ordered(view, keys)).select(*columns)
 
 
-def _order(view: ir.Table, sort: Sequence[str]) -> list[Any]:
-    return ordered(view, sort_keys(sort, "finding_id"))
+_NEVER_NULL = ("qds", "severity", "first_found_at", "open_detections", "reopened_count")
 
 
-def _check_columns(names: Sequence[str]) -> None:
+def _needs_cut(asked: Asked, keys: Sequence[SortKey]) -> bool:
+    """Whether the first key is a finding's own and others need a join, which then should be of few rows."""
+    is_own = asked.read.kind == "findings" and keys[0].column in _NEVER_NULL
+    return is_own and any(k.column not in FINDING.names for k in keys[1:])
+
+
+def _is_within_cut(
+    asked: Asked, rows: ir.Table, key: SortKey, limit: int, after: Sequence[Any] | None
+) -> ir.BooleanValue:
+    """Whether the first key alone lets a row be on the page: it is not behind that of the page's last row."""
+    firsts = asked.matching({key.column})
+    values = firsts[key.column]
+    if after is not None:
+        typed = _typed(after[0], values)
+        firsts = firsts.filter(values < typed if key.is_falling else values > typed)
+    order = ibis.desc(key.column) if key.is_falling else ibis.asc(key.column)
+    best = firsts.order_by(order).limit(limit)
+    column = best[key.column]
+    cut = (column.min() if key.is_falling else column.max()).as_scalar()
+    if after is not None:
+        cut = cut.coalesce(_typed(after[0], values))
+    within: ir.BooleanValue = rows[key.column] >= cut if key.is_falling else rows[key.column] <= cut
+    return within
+
+
+def _typed(value: Any, column: Any) -> Any:
+    return (value if isinstance(value, ir.Value) else ibis.literal(value)).cast(column.type())
+
+
+def check_columns(subject: Subject, names: Collection[str]) -> None:
+    """Raise when a list has no column of a name.
+
+    Raises:
+        InputError: `list.unknown-column`, with the nearest.
+    """
+    known = FINDING_VIEW if subject == "findings" else (*ASSET_VIEW, "open_findings")
     for name in names:
-        if name not in FINDING_VIEW:
-            nearest = find_nearest(name, FINDING_VIEW)
+        if name not in known:
+            nearest = find_nearest(name, known)
             raise InputError(
-                f"Findings have no column '{name}'.",
+                f"{subject.capitalize()} have no column '{name}'.",
                 code="list.unknown-column",
                 remedy=f"Did you mean {nearest}?" if nearest else "Leave it out.",
                 nearest=nearest,

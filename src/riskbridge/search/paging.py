@@ -44,7 +44,7 @@ def rows_after(view: ir.Table, keys: Sequence[SortKey], values: Sequence[Any]) -
     Args:
         view: A table with the keys' columns.
         keys: The order.
-        values: One a key, as `encode_place` took them; None for a missing value.
+        values: One a key, as `encode_place` took them, or as text expressions; None for a missing value.
     """
     later: ir.BooleanValue = ibis.literal(value=False)
     for key, value in reversed(list(zip(keys, values, strict=True))):
@@ -52,7 +52,7 @@ def rows_after(view: ir.Table, keys: Sequence[SortKey], values: Sequence[Any]) -
         if value is None:
             later = column.isnull() & later
             continue
-        typed = ibis.literal(value).cast(column.type())
+        typed = (value if isinstance(value, ir.Value) else ibis.literal(value)).cast(column.type())
         beyond = column < typed if key.is_falling else column > typed
         later = beyond | column.isnull() | ((column == typed) & later)
     return later

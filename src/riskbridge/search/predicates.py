@@ -1,30 +1,28 @@
-"""What one condition of a query asks of one column, by the kind of its token."""
+"""A condition of a query, read by the kind of its token: what it asks as data, or why it cannot be asked."""
 
 from __future__ import annotations
 
-import operator as operators
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import ibis
-import ibis.expr.types as ir
-
-from riskbridge.search.query import Operator, Range, Value
+from riskbridge.search.checks import (
+    Check,
+    Membership,
+    Moment,
+    Number,
+    Phrase,
+    Presence,
+    Sameness,
+    Several,
+    Truth,
+    Wildcard,
+)
+from riskbridge.search.query import Comparison, IsNull, Match, Operator, Range, Value
 from riskbridge.search.tokens import Token
 from riskbridge.search.values import Span, parse_boolean, parse_number, parse_span
-from riskbridge.search.words import find_phrase, match_wildcard, same, split_words
+from riskbridge.search.words import split_words
 
-AT = "timestamp('UTC', 6)"
-_MICROSECONDS_A_DAY = 86_400_000_000
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    ">": operators.gt,
-    ">=": operators.ge,
-    "<": operators.lt,
-    "<=": operators.le,
-    "=": operators.eq,
-}
-_ENDS: dict[bool, tuple[Operator, Operator]] = {True: (">=", "<="), False: (">", "<")}
+Leaf = Match | Comparison | Range | IsNull
 
 
 class UnfitValueError(Exception):
@@ -36,70 +34,62 @@ class UnfitValueError(Exception):
         self.remedy = remedy
 
 
-def all_of(conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
-    """The conditions joined by and, as a balanced tree: thousands of them stay shallow."""
-    return _fold(operators.and_, conditions)
-
-
-def any_of(conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
-    """The conditions joined by or, as a balanced tree."""
-    return _fold(operators.or_, conditions)
-
-
-def is_one_of(token: Token, column: Any, values: Sequence[Value], now: datetime) -> ir.BooleanValue:
-    """`token:value`, or `token:[a, b]` where one value is enough.
-
-    Raises:
-        UnfitValueError: A value is none of the token's kind.
-    """
-    if len(values) > 1 and token.kind == "number":
-        return column.isin([_number(token, v) for v in values])
-    if len(values) > 1 and token.is_upper and not any("*" in v.text for v in values):
-        return column.isin([v.text.upper() for v in values])
-    return any_of([is_match(token, column, v, now) for v in values])
-
-
-def is_within(token: Token, column: Any, wanted: Range, now: datetime) -> ir.BooleanValue:
-    """`token:[low .. high]` or `token:(low .. high)`.
-
-    Raises:
-        UnfitValueError: An end is none of the token's kind, or the kind has no order.
-    """
-    low, high = _ENDS[wanted.is_inclusive]
-    return compare(token, column, low, wanted.low, now) & compare(token, column, high, wanted.high, now)
-
-
-def is_match(token: Token, column: Any, value: Value, now: datetime) -> ir.BooleanValue:
-    """`token:value` for a column, or for one element of a list.
-
-    Raises:
-        UnfitValueError: The value is none of the token's kind.
-    """
-    if value.style == "bare" and value.text and not value.text.strip("*"):
-        return column.notnull()
-    if token.kind == "text":
-        return _match_text(column, value)
-    if token.kind == "keyword":
-        return _match_keyword(token, column, value)
-    return compare(token, column, "=", value, now)
-
-
-def compare(token: Token, column: Any, operator: Operator, value: Value, now: datetime) -> ir.BooleanValue:
-    """`token > value` and its like.
+def read_leaf(leaf: Leaf, token: Token, now: datetime) -> Check:
+    """What a condition asks.
 
     A day as a value is the whole day: `> 2026-01-31` begins on the first of February, `<= 2026-01-31` ends with it.
 
     Raises:
-        UnfitValueError: The value is none of the token's kind, or the kind has no order.
+        UnfitValueError: A value is none of the token's kind, or the kind has no order.
     """
+    match leaf:
+        case IsNull():
+            return Presence(is_there=False)
+        case Match(_, values):
+            return _one_of(token, values, now)
+        case Comparison(_, operator, value):
+            return _compared(token, operator, value, now)
+        case Range():
+            return _within(token, leaf, now)
+
+
+def _one_of(token: Token, values: Sequence[Value], now: datetime) -> Check:
+    if len(values) > 1 and token.kind == "number":
+        numbers = [_number(token, v) for v in values]
+        type_ = "int64" if all(isinstance(n, int) for n in numbers) else "float64"
+        return Membership(tuple(map(str, numbers)), type_)
+    if len(values) > 1 and token.is_upper and not any("*" in v.text for v in values):
+        return Membership(tuple(v.text.upper() for v in values), "string")
+    checks = tuple(_matched(token, v, now) for v in values)
+    return checks[0] if len(checks) == 1 else Several(checks, is_any=True)
+
+
+def _within(token: Token, wanted: Range, now: datetime) -> Check:
+    ends: list[Check] = []
+    if wanted.low is not None:
+        ends.append(_compared(token, ">=" if wanted.has_low else ">", wanted.low, now))
+    if wanted.high is not None:
+        ends.append(_compared(token, "<=" if wanted.has_high else "<", wanted.high, now))
+    return ends[0] if len(ends) == 1 else Several(tuple(ends), is_any=False)
+
+
+def _matched(token: Token, value: Value, now: datetime) -> Check:
+    if value.style == "bare" and value.text and not value.text.strip("*"):
+        return Presence(is_there=True)
+    if token.kind == "text":
+        return _text(value)
+    if token.kind == "keyword":
+        return _keyword(token, value)
+    return _compared(token, "=", value, now)
+
+
+def _compared(token: Token, operator: Operator, value: Value, now: datetime) -> Check:
     if token.kind == "number":
-        return _COMPARE[operator](column, _number(token, value))
+        return Number(operator, _number(token, value))
     if token.kind == "age":
-        elapsed = ibis.literal(now, AT).delta(column, unit="microsecond")
-        return _COMPARE[operator]((elapsed / _MICROSECONDS_A_DAY).floor(), _number(token, value))
+        return Number(operator, _number(token, value), now)
     if token.kind == "date":
-        moment = column.cast(AT) if column.type().is_date() else column
-        return _compare_span(moment, operator, _span(token, value, now))
+        return _on(operator, _span(token, value, now))
     if operator != "=":
         raise UnfitValueError(
             value,
@@ -107,46 +97,52 @@ def compare(token: Token, column: Any, operator: Operator, value: Value, now: da
             f"Write {token.name}:value.",
         )
     if token.kind == "boolean":
-        return _is(token, column, value)
-    return is_match(token, column, Value(value.text, "exact", value.offset, value.length), now)
+        return _truth(token, value)
+    return _matched(token, Value(value.text, "exact", value.offset, value.length), now)
 
 
-def _match_text(column: ir.StringValue, value: Value) -> ir.BooleanValue:
+def _text(value: Value) -> Check:
     if value.style == "exact":
-        return column == value.text
+        return Sameness(value.text, folds=False)
     if value.style == "phrase":
-        return find_phrase(column, split_words(value.text))
-    words = value.text.split(" ")
-    return any_of([match_wildcard(column, w) if "*" in w else find_phrase(column, split_words(w)) for w in words])
+        return _phrase(value.text)
+    checks = tuple(_wildcard(w) if "*" in w else _phrase(w) for w in value.text.split(" "))
+    return checks[0] if len(checks) == 1 else Several(checks, is_any=True)
 
 
-def _match_keyword(token: Token, column: ir.StringValue, value: Value) -> ir.BooleanValue:
+def _phrase(text: str) -> Check:
+    words = split_words(text)
+    return Phrase(tuple(words)) if words else Presence(is_there=True)
+
+
+def _wildcard(text: str) -> Check:
+    return Wildcard(tuple(text.split("*"))) if text.strip("*") else Presence(is_there=True)
+
+
+def _keyword(token: Token, value: Value) -> Check:
     if value.style == "bare" and "*" in value.text:
-        return match_wildcard(column, value.text)
+        return _wildcard(value.text)
     # Comparing the stored column as it is lets an engine skip whole blocks; only possible where its case is known.
-    return column == value.text.upper() if token.is_upper else same(column, value.text)
+    return Sameness(value.text.upper(), folds=False) if token.is_upper else Sameness(value.text, folds=True)
 
 
-def _compare_span(column: ir.TimestampValue, operator: Operator, span: Span) -> ir.BooleanValue:
+def _on(operator: Operator, span: Span) -> Check:
     if operator == "=":
         day = span.day
-        return (column >= _at(day.start)) & (column < _at(day.end))
+        assert day.end is not None  # a day has one
+        return Several((Moment(">=", day.start), Moment("<", day.end)), is_any=False)
     if operator == ">" and span.end:
-        return column >= _at(span.end)
+        return Moment(">=", span.end)
     if operator == "<=" and span.end:
-        return column < _at(span.end)
-    return _COMPARE[operator](column, _at(span.start))
+        return Moment("<", span.end)
+    return Moment(operator, span.start)
 
 
-def _at(moment: datetime | None) -> ir.TimestampValue:
-    return ibis.literal(moment, AT)
-
-
-def _is(token: Token, column: ir.BooleanValue, value: Value) -> ir.BooleanValue:
+def _truth(token: Token, value: Value) -> Check:
     wanted = parse_boolean(value.text)
     if wanted is None:
         raise UnfitValueError(value, f"'{value.text}' is neither true nor false", f"Write {token.name}:true or :false.")
-    return column if wanted else ~column
+    return Truth(wanted)
 
 
 def _number(token: Token, value: Value) -> float:
@@ -175,10 +171,3 @@ def _span(token: Token, value: Value, now: datetime) -> Span:
             "Write a day such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or now-7d (s, m, h, d, w, M, y).",
         )
     return span
-
-
-def _fold(join: Callable[[Any, Any], Any], conditions: Sequence[ir.BooleanValue]) -> ir.BooleanValue:
-    if len(conditions) == 1:
-        return conditions[0]
-    half = len(conditions) // 2
-    return join(_fold(join, conditions[:half]), _fold(join, conditions[half:]))

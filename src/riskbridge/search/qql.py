@@ -41,7 +41,7 @@ _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 def parse(text: str) -> Query:
     """The query that a text in QQL describes; blank text describes everything.
 
-    A value in double quotes cannot hold a double quote, nor one in backticks a backtick; there is no escape.
+    Inside double quotes a double quote is written twice, inside backticks a backtick.
 
     Raises:
         InputError: `qql.syntax`, with `line` and `column` and a caret line in the message.
@@ -120,17 +120,20 @@ class _Builder(Transformer[Token, Condition]):
     def match(self, name: Token, value: Value) -> Condition:
         return Match(_name(name), (value,))
 
-    def any_of(self, name: Token, *values: Value) -> Condition:
-        return Match(_name(name), values)
+    def any_of(self, name: Token, _: Token, *values: Value | Token) -> Condition:
+        return Match(_name(name), tuple(v for v in values if isinstance(v, Value)))
 
     def comparison(self, name: Token, operator: Token, value: Value) -> Condition:
         return Comparison(_name(name), cast("Operator", str(operator)), value)
 
-    def inclusive_range(self, name: Token, low: Value, high: Value) -> Condition:
-        return Range(_name(name), low, high, is_inclusive=True)
+    def range(self, name: Token, begin: Token, low: Value, high: Value, end: Token) -> Condition:
+        return Range(_name(name), low, high, has_low=begin == "[", has_high=end == "]")
 
-    def exclusive_range(self, name: Token, low: Value, high: Value) -> Condition:
-        return Range(_name(name), low, high, is_inclusive=False)
+    def range_up(self, name: Token, begin: Token, low: Value, end: Token) -> Condition:
+        return Range(_name(name), low, None, has_low=begin == "[", has_high=end == "]")
+
+    def range_down(self, name: Token, begin: Token, high: Value, end: Token) -> Condition:
+        return Range(_name(name), None, high, has_low=begin == "[", has_high=end == "]")
 
     def is_null(self, name: Token) -> Condition:
         return IsNull(_name(name))
@@ -150,10 +153,10 @@ class _Builder(Transformer[Token, Condition]):
         return _value(token)
 
     def phrase(self, token: Token) -> Value:
-        return Value(token[1:-1], "phrase", token.start_pos or 0, len(token))
+        return Value(token[1:-1].replace('""', '"'), "phrase", token.start_pos or 0, len(token))
 
     def exact(self, token: Token) -> Value:
-        return Value(token[1:-1], "exact", token.start_pos or 0, len(token))
+        return Value(token[1:-1].replace("``", "`"), "exact", token.start_pos or 0, len(token))
 
 
 def _syntax_fault(text: str, error: UnexpectedInput) -> InputError:

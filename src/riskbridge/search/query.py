@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Operator = Literal[">", ">=", "<", "<=", "="]
@@ -11,23 +11,24 @@ Style = Literal["bare", "phrase", "exact"]
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A token's name as written, and where: `offset` counts characters from 0."""
+    """A token's name as written, and where: `offset` counts characters from 0. Places do not count when compared."""
 
     text: str
-    offset: int
+    offset: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value as written: `bare` without quotes, `phrase` in double quotes, `exact` in backticks.
 
-    `text` is without its quotes; `offset` and `length` cover it with them. A bare value may have several words.
+    `text` is without its quotes; `offset` and `length` cover it with them. A bare value may have several words. Places do
+    not count when compared.
     """
 
     text: str
     style: Style
-    offset: int
-    length: int
+    offset: int = field(default=0, compare=False)
+    length: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`token:[low .. high]`, both ends included, or `token:(low .. high)`, both excluded."""
+    """`token:[low .. high]` with both ends included, `(low .. high)` with both excluded, or one of each.
+
+    An end of None is open: `[5 .. ]` has no upper bound. One of the two is always there.
+    """
 
     name: Name
-    low: Value
-    high: Value
-    is_inclusive: bool
+    low: Value | None
+    high: Value | None
+    has_low: bool
+    has_high: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,29 +10,38 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.model.target import ASSET, FINDING
+from riskbridge.search import derived
 from riskbridge.search.clocks import Sla, clock, decision_facts
 
-VENDOR_NAME = "Microsoft"
-VENDOR_PRODUCT_NAME = "Defender"
 AT = "timestamp('UTC', 6)"
 
+_NO = ibis.literal(value=False)
 _VALIDITY = ("valid_from_run", "valid_to_run")
 _FINDING_COLUMNS = tuple(n for n in FINDING.names if n not in (*_VALIDITY, "last_found_at"))
 _ASSET_COLUMNS = tuple(n for n in ASSET.names if n not in _VALIDITY)
 _DECISION_COLUMNS = ("verdict", "accepted_until", "owner", "due_on", "decision_tags", "note", "why", "decided_by")
 _CLOCK_COLUMNS = ("due_at", "sla_state", "time_to_fix_days")
-_CONSTANTS = ("vendor_name", "vendor_product_name")
+_VERDICTS = ("is_ignored", "is_mitigated")
+_COMPUTED = ("qvss", "qds_band", "is_found", "vendor_name", "vendor_product_name")
 _RUN_COLUMNS = ("status", "last_found_at", "connector_name")
 _CVE_COLUMNS = (
     "description",
     "cvss_score",
     "cvss_vector",
     "cvss_version",
+    "cvss_source",
+    "is_cvss_disputed",
     "cvss2_score",
     "cvss3_score",
     "cvss4_score",
+    "cvss2_rating",
+    "cvss3_rating",
+    "cvss4_rating",
+    "access_vector",
+    "required_privilege",
     "epss",
     "epss_percentile",
+    "epss_rise",
     "is_kev",
     "kev_added_on",
     "kev_due_on",
@@ -41,25 +50,33 @@ _CVE_COLUMNS = (
     "exploit_verified",
     "exploit_in_kit",
     "exploit_types",
+    "exploit_modules",
+    "has_exploit_module",
+    "ssvc_exploitation",
+    "ssvc_automatable",
+    "ssvc_technical_impact",
     "is_exploit_available",
     "threat_indicators",
     "cve_published_at",
     "patch_first_available_at",
     "is_patch_available",
+    "has_no_patch",
 )
 _SCORE_COLUMNS = ("qds_formula", "qds_basis", "exploit_maturity", "is_trending", "is_exploited", "is_enriched")
 
-ASSET_VIEW = (*_ASSET_COLUMNS, "operating_system")
+_OF_ASSET = ("operating_system", "operating_system_category", "trurisk_band", "source_vendors", "source_products")
+ASSET_VIEW = (*_ASSET_COLUMNS, *_OF_ASSET)
 """Columns of `asset_view` without findings."""
 
 FINDING_VIEW = (
     *_FINDING_COLUMNS,
     *_RUN_COLUMNS,
-    "qvss",
+    *_COMPUTED,
     *_DECISION_COLUMNS,
+    *_VERDICTS,
     *_CLOCK_COLUMNS,
-    *_CONSTANTS,
     *(n for n in ASSET_VIEW if n != "asset_id"),
+    "open_findings",
     *_CVE_COLUMNS,
     *_SCORE_COLUMNS,
 )
@@ -75,8 +92,10 @@ def finding_view(
     *,
     columns: Collection[str] | None = None,
     decision: ir.Table | None = None,
-    now: datetime | None = None,
+    now: datetime | ir.TimestampValue | None = None,
     sla: Sla | None = None,
+    sources: Mapping[str, str] | None = None,
+    counted: ir.Table | None = None,
 ) -> ir.Table:
     """Current findings with their status, their asset, what is known of their CVE, and their score.
 
@@ -95,6 +114,8 @@ def finding_view(
         decision: DECISION, current rows; None for none.
         now: The moment that acceptances and due dates are held against, UTC; None: the engine's clock.
         sla: Days by severity; None for the built-in ones.
+        sources: Connector id to the name of its inventory source; None: all are Defender.
+        counted: FINDING, all versions, where `finding` has only some of them; `open_findings` counts these.
 
     Returns:
         One row a finding, lazy, unordered: the columns of `FINDING_VIEW` that were wanted, in its order.
@@ -107,28 +128,30 @@ def finding_view(
         latest = _latest_runs(run)
         view = view.left_join(latest, rows.connector_id == latest.of_connector)
         given |= _run_facts(rows, latest)
-    if wanted & set(ASSET_VIEW) - {"asset_id"}:
-        assets = _pick(asset_view(asset), wanted, key="asset_id")
+    if wanted & {*ASSET_VIEW, "open_findings"} - {"asset_id"}:
+        every = asset_view(asset, (finding if counted is None else counted) if "open_findings" in wanted else None)
+        assets = _pick(every, wanted, key="asset_id")
         view = view.left_join(assets, rows.asset_id == assets.key)
         given |= _columns(assets)
     if wanted & set(_CVE_COLUMNS):
         facts = _pick(_cve_facts(cve), wanted | {"patch_first_available_at"}, key="cve_id")
         view = view.left_join(facts, rows.cve_id == facts.key)
-        given |= _columns(facts) | {"is_patch_available": _has_patch(rows, facts)}
+        has_patch = _has_patch(rows, facts)
+        given |= _columns(facts) | {"is_patch_available": has_patch, "has_no_patch": ~has_patch}
     if wanted & set(_SCORE_COLUMNS):
         factors = _pick(_score_factors(cve_score), wanted, key="score_key")
         view = view.left_join(factors, rows.score_key == factors.key)
         given |= _columns(factors)
-    if wanted & {*_DECISION_COLUMNS, *_CLOCK_COLUMNS}:
-        at: Any = ibis.now() if now is None else ibis.literal(now, AT)
+    if wanted & {*_DECISION_COLUMNS, *_CLOCK_COLUMNS, *_VERDICTS}:
+        at: Any = ibis.now() if now is None else ibis.literal(now, AT) if isinstance(now, datetime) else now
         decided = None if decision is None else decision_facts(decision, at)
         if decided is not None:
             view = view.left_join(decided, rows.finding_id == decided.key)
         given |= dict.fromkeys(_DECISION_COLUMNS, ibis.null("string")) if decided is None else _columns(decided)
         given |= clock(rows, None if decided is None else decided.due_on, at, sla or Sla())
-    given["qvss"] = rows.qds / 10
-    given["vendor_name"] = ibis.literal(VENDOR_NAME)
-    given["vendor_product_name"] = ibis.literal(VENDOR_PRODUCT_NAME)
+        given["is_ignored"] = given["verdict"].isin(["accepted", "false-positive"]).fill_null(_NO)
+        given["is_mitigated"] = given["verdict"].isin(["mitigated"]).fill_null(_NO)
+    given |= _computed(rows, sources)
     return view.select(**{n: given[n] for n in FINDING_VIEW if n in wanted})
 
 
@@ -142,7 +165,13 @@ def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:
     Returns:
         One row an asset, lazy, unordered: `ASSET_VIEW`.
     """
-    view = with_operating_system(asset.filter(asset.valid_to_run.isnull())).select(*ASSET_VIEW)
+    assets = with_operating_system(asset.filter(asset.valid_to_run.isnull()))
+    view = assets.select(
+        *(n for n in ASSET_VIEW if n in assets.columns),
+        trurisk_band=derived.trurisk_band(assets.trurisk),
+        source_vendors=derived.source_vendors(assets.sources),
+        source_products=derived.source_products(assets.sources),
+    )
     if finding is None:
         return view
     is_open = finding.valid_to_run.isnull() & (finding.state == "open")
@@ -152,10 +181,11 @@ def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:
 
 
 def with_operating_system(assets: ir.Table) -> ir.Table:
-    """Assets with `operating_system`: name and release as one text."""
+    """Assets with `operating_system` (name and release as one text) and `operating_system_category` (its family)."""
     version = assets.operating_system_version
     release = ibis.ifelse(version.isnull(), "", ibis.literal(" ") + version)
-    return assets.mutate(operating_system=assets.operating_system_name + release)
+    name = assets.operating_system_name
+    return assets.mutate(operating_system=name + release, operating_system_category=derived.system_category(name))
 
 
 def default_order(view: ir.Table) -> list[Any]:
@@ -167,6 +197,16 @@ def default_order(view: ir.Table) -> list[Any]:
     if "finding_id" in view.columns:
         return [view.qds.desc(), view.finding_id.asc()]
     return [view.trurisk.desc(), view.asset_id.asc()]
+
+
+def _computed(rows: ir.Table, sources: Mapping[str, str] | None) -> dict[str, Any]:
+    return {
+        "qvss": rows.qds / 10,
+        "qds_band": derived.qds_band(rows.qds),
+        "is_found": rows.state == "open",
+        "vendor_name": derived.of_connector(rows.connector_id, sources, 0),
+        "vendor_product_name": derived.of_connector(rows.connector_id, sources, 1),
+    }
 
 
 def _pick(table: ir.Table, wanted: Collection[str], *, key: str) -> ir.Table:
@@ -210,9 +250,13 @@ def _cve_facts(cve: ir.Table) -> ir.Table:
         "Public_Exploit": cve.public_exploit,
     }
     indicators: Any = ibis.array([ibis.ifelse(flag, name, ibis.null("string")) for name, flag in flags.items()])
+    ratings = {f"cvss{n}_rating": derived.cvss_rating(scores[f"cvss{n}_score"], n) for n in "234"}
     return cve.select(
         *(n for n in _CVE_COLUMNS if n in cve.columns),
         **scores,
+        **ratings,
+        access_vector=derived.access_vector(cve.cvss_vector),
+        required_privilege=derived.required_privilege(cve.cvss_vector),
         cve_id="cve_id",
         cve_published_at=cve.published_at,
         is_exploit_available=cve.public_exploit | cve.exploit_verified | cve.exploit_in_kit,

@@ -6,7 +6,6 @@ vanish with the connection.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, place
 
-MOST_STATEMENTS = 500
-"""Statements of lists that are remembered."""
 _COMPILING = Lock()
 """How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
 
@@ -48,7 +46,7 @@ class DuckDBEngine:
         self.path = path
         self._numbers = count()
         self._tables: dict[str, ir.Table] = {}
-        self._statements: OrderedDict[Hashable, str] = OrderedDict()
+        self._memory = Memory()
         try:
             self.connection = duckdb.connect(str(path), read_only=is_read_only)
         except duckdb.IOException as error:
@@ -65,7 +63,7 @@ class DuckDBEngine:
         """Another connection to the same open file, for another thread; it sees what is committed, and closes alone."""
         other = object.__new__(DuckDBEngine)
         other.path, other._numbers = self.path, count()
-        other._tables, other._statements = {}, OrderedDict()
+        other._tables, other._memory = {}, self._memory
         other.connection = self.connection.cursor()
         other.connection.execute("SET TimeZone = 'UTC'")
         other.backend = ibis.duckdb.from_connection(other.connection)
@@ -140,20 +138,47 @@ class DuckDBEngine:
         """The rows of a small expression as dictionaries."""
         return _records(self.rows(expression))
 
-    def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
-        """The rows of a small expression; what was asked under that key before is not put into SQL again.
+    def placeholder(self, name: str) -> ir.StringValue:
+        """Stands for a text that `answer` puts in its place."""
+        return ibis.literal(place(name))
+
+    def answer(
+        self,
+        key: Hashable,
+        make: Callable[[], ir.Table],
+        constants: Mapping[str, str] | None = None,
+        *,
+        later: Mapping[str, str] | None = None,
+        version: Hashable = None,
+    ) -> list[dict[str, Any]]:
+        """The rows of a small expression; one that was asked before is not put into SQL again, whatever its constants.
+
+        Threads share what is remembered with every fork of this engine.
 
         Args:
             key: Names the expression: equal keys must mean the same one.
-            make: Makes it, where it has not been asked or was forgotten.
+            make: Makes it, with `placeholder` for constants, where it has not been asked or was forgotten.
+            constants: What placeholders stand for.
+            later: The same for those that may change without another answer while `version` is the same.
+            version: Names what is stored: rows found under it before are given again. None looks anew.
         """
-        statement = self._statements.get(key)
+        values = dict(constants or {})
+        asked = None if version is None else (key, version, tuple(sorted(values.items())))
+        if asked is not None and (known := self._memory.find_rows(asked)) is not None:
+            return known
+        statement = self._memory.find_statement(key)
         if statement is None:
-            statement = self._statements[key] = self.sql(make())
-            if len(self._statements) > MOST_STATEMENTS:
-                self._statements.popitem(last=False)
-        self._statements.move_to_end(key)
-        return _records(self.execute(statement).to_arrow_table())
+            statement = Statement.of(self.sql(make()))
+            self._memory.keep_statement(key, statement)
+        text = statement.text({**values, **(later or {})})
+        rows = _records(self.execute(text).to_arrow_table())
+        if asked is not None and len(rows) <= MOST_KEPT_ROWS:
+            self._memory.keep_rows(asked, rows)
+        return rows
+
+    def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
+        """The rows of a small expression without constants, always looked up anew; see `answer`."""
+        return self.answer(key, make)
 
     def scalar(self, expression: ir.Scalar) -> Any:
         """The value of a scalar expression."""

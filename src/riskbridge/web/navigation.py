@@ -13,12 +13,13 @@ class Room:
     address: str
     icon: str
     below: tuple[str, ...] = ()
+    is_exact: bool = False
 
     def holds(self, path: str) -> bool:
         """Whether the address is this room or something in it."""
-        return path == self.address or any(
-            path.startswith(f"{a}/") or path == a for a in (self.address, *self.below) if a != "/"
-        )
+        if path == self.address or self.is_exact:
+            return path == self.address
+        return any(path.startswith(f"{a}/") or path == a for a in (self.address, *self.below) if a != "/")
 
 
 MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
@@ -37,7 +38,17 @@ MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
         (
             Room("Connectors", "/connectors", "connector", ("/wizard", "/schedules")),
             Room("Runs", "/runs", "run"),
+            Room("Transform maps", "/maps", "map"),
+            Room("Data models", "/models", "model"),
         ),
     ),
+    (
+        "Scoring",
+        (
+            Room("Weights and rules", "/scoring", "score", is_exact=True),
+            Room("Feeds", "/scoring/feeds", "feed"),
+        ),
+    ),
+    ("Administration", (Room("Settings", "/settings", "settings"),)),
 )
 """Headings with their rooms; the first has no heading."""

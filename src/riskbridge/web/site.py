@@ -13,11 +13,24 @@ from riskbridge.api.access import find_caller
 from riskbridge.api.problems import status_of
 from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.service import Service
-from riskbridge.web import connecting, details, holding, home, listing, login, running, wizard
+from riskbridge.web import (
+    connecting,
+    details,
+    editing,
+    holding,
+    home,
+    listing,
+    login,
+    mapping,
+    running,
+    scoring,
+    settings,
+    wizard,
+)
 from riskbridge.web.access import LoginNeededError
 from riskbridge.web.render import STATIC, page
 
-ROOMS = (login, home, listing, details, holding, connecting, running, wizard)
+ROOMS = (login, home, listing, details, holding, connecting, editing, running, mapping, scoring, settings, wizard)
 
 
 def make_site(service: Service) -> FastAPI:

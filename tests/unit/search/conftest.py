@@ -6,9 +6,8 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from riskbridge.model.target import ASSET, CVE, CVE_SCORE, FINDING, RUN
+from riskbridge.model.target import ASSET, CVE, CVE_SCORE, DETECTION, DETECTION_DETAIL, FINDING, RUN, SOFTWARE
 from riskbridge.search.listing import FindingTables
-from riskbridge.search.views import asset_view
 
 
 def day(text: str) -> datetime:
@@ -190,6 +189,38 @@ RUN_DEFAULTS = {
 }
 
 
+DETECTIONS = [
+    {"detection_id": "d1", "finding_id": "f1", "asset_id": "a1", "product_name": "xz", "product_version": "5.6.1"},
+    {"detection_id": "d2", "finding_id": "f1", "asset_id": "a1", "product_name": "liblzma", "product_version": "5.6.0"},
+    {"detection_id": "d3", "finding_id": "f1", "asset_id": "a1", "connector_id": "c2", "external_finding_id": "T-77"},
+    {"detection_id": "d4", "finding_id": "f2", "asset_id": "a1", "product_name": "windows_11", "state": "closed"},
+    {"detection_id": "d5", "finding_id": "f5", "asset_id": "a3", "connector_id": "c2"},
+    {"detection_id": "d1", "finding_id": "f4", "asset_id": "a2", "product_name": "old", "valid_to_run": 2},
+]
+DETECTION_DEFAULTS = {"connector_id": "c1", "state": "open", "valid_from_run": 1}
+DETAILS = [{"detection_id": "d2", "disk_paths": ["/usr/lib/liblzma.so.5", "/opt/x"], "valid_from_run": 1}]
+
+SOFTWARE_ROWS = [
+    {
+        "software_id": "s1",
+        "asset_id": "a1",
+        "product_vendor": "openssl",
+        "product_name": "openssl",
+        "product_version": "3.0",
+    },
+    {"software_id": "s2", "asset_id": "a1", "product_vendor": "curl", "product_name": "curl", "product_version": "8.1"},
+    {
+        "software_id": "s3",
+        "asset_id": "a2",
+        "product_vendor": "openssl",
+        "product_name": "openssl",
+        "product_version": "1.1",
+    },
+    {"software_id": "s3", "asset_id": "a2", "product_name": "gone", "valid_to_run": 2},
+]
+SOURCES = {"c1": "MS Defender", "c2": "Tenable"}
+
+
 @pytest.fixture(scope="session")
 def connection():
     con = ibis.duckdb.connect()
@@ -212,12 +243,16 @@ def tables(connection, stored_assets):
         cve=_make(connection, CVE, CVES, CVE_DEFAULTS),
         cve_score=_make(connection, CVE_SCORE, SCORES, SCORE_DEFAULTS),
         run=_make(connection, RUN, RUNS, RUN_DEFAULTS),
+        detection=_make(connection, DETECTION, DETECTIONS, DETECTION_DEFAULTS),
+        detail=_make(connection, DETECTION_DETAIL, DETAILS, {}),
+        software=_make(connection, SOFTWARE, SOFTWARE_ROWS, {"valid_from_run": 1}),
+        sources=SOURCES,
     )
 
 
 @pytest.fixture(scope="session")
 def assets(tables):
-    return asset_view(tables.asset, tables.finding)
+    return tables.asset_view()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,13 +9,39 @@ import pytest
 from riskbridge.errors import InputError
 from riskbridge.search.compile import compile_query, referenced_columns
 from riskbridge.search.listing import find_findings
+from riskbridge.search.tokens import TOKENS
+from riskbridge.search.uncollected import UNCOLLECTED
+from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 FINDING_QUERIES = [
     ("", "f1 f2 f3 f4 f5"),
     ("  \n ", "f1 f2 f3 f4 f5"),
-    ("finding.vendorProductName: `Defender` ", "f1 f2 f3 f4 f5"),
+    ("finding.vendorProductName: `Defender` ", "f1 f2"),
+    ("finding.vendorProductName:Tenable", "f1 f5"),
+    ("finding:(vendorProductName:Defender and vendorName:Microsoft)", "f1 f2"),
+    ("not finding.vendorProductName is null", "f1 f2 f5"),
+    ("detection:(product.name:xz and product.version:5.6.1)", "f1"),
+    ("detection:(product.name:xz and product.version:5.6.0)", ""),
+    ("detection.product.name:xz and detection.product.version:5.6.0", "f1"),
+    ("detection:(not state:open)", "f2"),
+    ("not detection.state:open", "f2 f3 f4"),
+    ("detection.product.name is null", "f3 f4 f5"),
+    ("finding.externalFindingId:T-77", "f1"),
+    ("detection.diskPath:*liblzma*", "f1"),
+    ("detection:(diskPath:*opt* and product.name:xz)", ""),
+    ("software:(name:openssl and version:3.0)", "f1 f2"),
+    ("finding.isFound:false", "f3"),
+    ("finding.isIgnored:true", ""),
+    ("finding.criticality:[critical, high]", "f1 f2"),
+    ("finding.cvss3Criticality:critical", "f1"),
+    ("finding.threatIntel.hasNoPatch:true", "f1 f3"),
+    ("finding.qds:[ .. 20]", "f4 f5"),
+    ("finding.qds:(20 .. ]", "f1 f2 f3"),
+    ("finding.qds:[20 .. 40)", "f4"),
+    ("finding.firstFoundDate:[2026-11-19 .. ]", "f1 f5"),
+    ("asset.openFindings >= 2", "f1 f2"),
     ("finding.vendorProductName:`defender`", ""),
     ("inventory: (source: `MS Defender`)", "f1 f2 f3 f4"),
     ("finding.cveId:CVE-2024-3094", "f1"),
@@ -131,6 +159,23 @@ ASSET_QUERIES = [
     ("asset.lastSeen < now-30d", "a2"),
     ("asset.openFindings:0", ""),
     ("asset.openFindings:[1 .. 1]", "a2 a3"),
+    ("operatingSystem.category1:Linux", "a2"),
+    ("asset.truRiskBand:severe", "a1"),
+    ("finding.vendorProductName: `Defender` ", "a1 a2"),
+    ("finding.severity:5", "a1"),
+    ("finding:(severity:5 and status:ACTIVE)", ""),
+    ("finding.severity:5 and finding.status:ACTIVE", "a1"),
+    ("finding:(severity:2 and riskFactor.isExploited:true)", ""),
+    ("not finding.status:[NEW, ACTIVE]", "a2"),
+    ("finding.cveId is null", ""),
+    ("finding.fixingKb is null", "a2 a3"),
+    ("software:(name:openssl and version:1.1)", "a2"),
+    ("software.name:openssl and software.version:8.1", "a1"),
+    ("software:(name:openssl and version:8.1)", ""),
+    ("software.name:gone", ""),
+    ("software.name is null", "a3"),
+    ("detection.product.name:windows_11", "a1"),
+    ("software:(publisher:openssl) and not finding.severity:5", "a2"),
 ]
 
 
@@ -142,8 +187,9 @@ def test_a_query_finds_the_findings_it_describes(tables, now, records, query, ex
 
 
 @pytest.mark.parametrize(("query", "expected"), [pytest.param(*case, id=case[0]) for case in ASSET_QUERIES])
-def test_a_query_finds_the_assets_it_describes(assets, now, records, query, expected):
-    found = assets.filter(compile_query(query, assets, "assets", now)).select("asset_id")
+def test_a_query_finds_the_assets_it_describes(tables, assets, now, records, query, expected):
+    condition = compile_query(query, assets, "assets", now, tables.elements_of("assets"))
+    found = assets.filter(condition).select("asset_id")
 
     assert sorted(r["asset_id"] for r in records(found)) == expected.split()
 
@@ -176,9 +222,56 @@ def test_a_query_that_cannot_be_is_refused_with_its_place(tables, query, code, c
     assert f"\n  {query}\n  {' ' * (column - 1)}^" in error.message
 
 
-def test_findings_tokens_mean_nothing_to_assets(assets, now):
-    with pytest.raises(InputError, match=r"There is no token 'finding.qds' for assets"):
+def test_rows_that_are_not_at_hand_are_refused_by_name(assets, tables, now):
+    with pytest.raises(InputError, match=r"'finding.qds' is not collected: rows of findings cannot be asked for here"):
         compile_query("finding.qds > 70", assets, "assets", now)
+    without = replace(tables, software=None)
+    with pytest.raises(InputError, match=r"'software' is not collected: no connector reads the software inventory"):
+        compile_query("software:(name:x)", assets, "assets", now, without.elements_of("assets"))
+
+
+@pytest.mark.parametrize("subject", ["findings", "assets"])
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("finding.qid:5", "it is of Qualys' own scanner"),
+        ("mitre.attack.tactic.name:x", "techniques are not mapped"),
+        ("asset.businessInfo:(department:x)", "Ask for asset.tag.name instead"),
+        ("OPERATINGSYSTEM.LIFECYCLE.EOL > now", "Defender does not tell"),
+    ],
+)
+def test_a_published_token_without_facts_is_told_and_not_found_empty(tables, subject, query, text):
+    with pytest.raises(InputError) as refused:
+        compile_query(query, tables.view() if subject == "findings" else tables.asset_view(), subject, NOW)
+    assert refused.value.code == "qql.not-collected"
+    assert text in str(refused.value)
+
+
+def test_no_token_is_both_collected_and_not():
+    names = {n.lower() for t in TOKENS["assets"] for n in (t.name, *t.aliases)}
+    assert sorted(n for entry in UNCOLLECTED for n in entry.names if n.lower() in names) == []
+    assert (
+        sorted(
+            e.instead for e in UNCOLLECTED for n in re.findall(r"[\w.]+\.[\w.]+", e.instead) if n.lower() not in names
+        )
+        == []
+    )
+
+
+def test_every_stored_column_is_asked_for_by_a_token():
+    columns = {t.column for t in TOKENS["assets"]} | {t.column for t in TOKENS["findings"]}
+    silent = {
+        "state",
+        "score_key",
+        "qds_formula",
+        "trurisk_formula",
+        "primary_source_asset_id",
+        "first_run",
+        "reopened_run",
+        "due_on",
+    }
+    means = {f"{band}_mean" for band in ("critical", "high", "medium", "low")}
+    assert set(FINDING_VIEW) | set(ASSET_VIEW) <= columns | silent | means
 
 
 def test_hundreds_of_conditions_stay_a_shallow_expression(tables, now, records):
@@ -197,6 +290,7 @@ def test_the_columns_of_a_query_are_known_before_it_runs():
     query = "finding.qds>=70 and (asset.name:x or not inventory:(source:y)) and finding.cveId is null"
 
     assert referenced_columns(query, "findings") == {"qds", "asset_name", "sources", "cve_id"}
+    assert referenced_columns("software.name:x and finding.qds:1", "assets") == {"asset_id"}
 
 
 def test_a_view_without_a_column_does_not_know_its_token(tables, now):

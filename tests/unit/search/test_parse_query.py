@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from riskbridge.errors import InputError
+from riskbridge.search.printing import render_query
 from riskbridge.search.qql import DEEPEST, LONGEST, parse
 from riskbridge.search.query import (
     And,
@@ -42,14 +43,31 @@ def is_a(column: int = 0) -> Match:
         pytest.param("a = 1", Comparison(Name("a", 0), "=", Value("1", "bare", 4, 1)), id="equals"),
         pytest.param(
             "a:[1..2]",
-            Range(Name("a", 0), Value("1", "bare", 3, 1), Value("2", "bare", 6, 1), is_inclusive=True),
+            Range(Name("a"), Value("1", "bare"), Value("2", "bare"), has_low=True, has_high=True),
             id="inclusive range",
         ),
         pytest.param(
             "a:(1 .. 2)",
-            Range(Name("a", 0), Value("1", "bare", 3, 1), Value("2", "bare", 8, 1), is_inclusive=False),
+            Range(Name("a"), Value("1", "bare"), Value("2", "bare"), has_low=False, has_high=False),
             id="exclusive range",
         ),
+        pytest.param(
+            "a:(1 .. 2]",
+            Range(Name("a"), Value("1", "bare"), Value("2", "bare"), has_low=False, has_high=True),
+            id="range with one end included",
+        ),
+        pytest.param(
+            "a:[1 .. )",
+            Range(Name("a"), Value("1", "bare"), None, has_low=True, has_high=False),
+            id="range without end",
+        ),
+        pytest.param(
+            "a:(.. `2`]",
+            Range(Name("a"), None, Value("2", "exact"), has_low=False, has_high=True),
+            id="without a start",
+        ),
+        pytest.param('a:"x ""y"""', Match(Name("a"), (Value('x "y"', "phrase"),)), id="a quotation mark in a phrase"),
+        pytest.param("a:`x``y`", Match(Name("a"), (Value("x`y", "exact"),)), id="a backtick in an exact value"),
         pytest.param("a Is Null", IsNull(Name("a", 0)), id="null"),
         pytest.param("a is not null", Not(IsNull(Name("a", 0))), id="not null"),
         pytest.param("p:(a:x)", Group(Name("p", 0), is_a(3)), id="group"),
@@ -60,8 +78,18 @@ def is_a(column: int = 0) -> Match:
         pytest.param("(a:x or a:x) and a:x", And((Or((is_a(1), is_a(8))), is_a(17))), id="parentheses"),
     ],
 )
-def test_text_becomes_a_query(text, condition):
+def test_text_becomes_a_query_and_text_again(text, condition):
     assert parse(text) == Query(text, condition)
+    assert parse(render_query(condition)).condition == condition
+
+
+def test_names_and_values_know_their_places():
+    group = parse("p : (a:[`x y`, z] or b > 1)").condition
+    assert isinstance(group, Group)
+    assert isinstance(group.condition, Or)
+    match, comparison = group.condition.conditions
+    assert [(n.text, n.offset) for n in (group.name, match.name, comparison.name)] == [("p", 0), ("a", 5), ("b", 21)]
+    assert [(v.offset, v.length) for v in (*match.values, comparison.value)] == [(8, 5), (15, 1), (25, 1)]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +107,8 @@ def test_text_becomes_a_query(text, condition):
         ("a:x b:y", 5, "'and' or 'or' is missing"),
         ("a:x, y", 4, "'and' or 'or' is missing"),
         ("a:1..2", 4, "a range needs brackets"),
+        ("a:[ .. ]", 8, "a value is missing"),
+        ("a:(1 .. 2", 10, "a list or range is not closed"),
         ("a is here", 6, "'null' or 'not null' is missing"),
         ("a:x and", 8, "a condition begins with a token"),
         ("and a:x", 1, "a condition begins with a token"),

@@ -6,7 +6,8 @@ import pytest
 
 from riskbridge.errors import InputError
 from riskbridge.search.listing import count_findings, find_findings
-from riskbridge.search.tokens import TOKENS, tokens_by_name
+from riskbridge.search.paging import sort_keys
+from riskbridge.search.tokens import TOKENS, column_tokens, tokens_by_name
 from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, asset_view, default_order
 
 
@@ -63,7 +64,7 @@ def test_a_finding_carries_its_asset_and_what_is_known_of_its_cve(tables, record
         10.0, None, 0.85, True, True, ["Cisa_Known_Exploited_Vulns", "Public_Exploit"], False, "Functional", True,
     )  # fmt: skip
     assert found["f5"] == (
-        0.1, "Defender", "c-lab-31", None, 0, ["Tenable"],
+        0.1, "Tenable", "c-lab-31", None, 0, ["Tenable"],
         None, None, None, None, None, None, None, None, None,
     )  # fmt: skip
 
@@ -83,13 +84,21 @@ def test_lists_nobody_sorted_show_the_worst_first(tables, assets, records):
     assert [r["asset_id"] for r in records(assets.order_by(default_order(assets)))] == ["a1", "a2", "a3"]
 
 
-def test_pages_neither_overlap_nor_leave_out(tables, now, records):
-    pages = [
-        records(find_findings(tables, "", now, sort=["asset_name"], limit=2, offset=n, columns=["finding_id"]))
-        for n in (0, 2, 4, 6)
-    ]
-
-    assert [[r["finding_id"] for r in page] for page in pages] == [["f1", "f2"], ["f5", "f3"], ["f4"], []]
+@pytest.mark.parametrize(
+    "sort", ["asset_name", "-qds,-trurisk", "severity,asset_name", "-epss", "first_found_at,-epss"]
+)
+def test_pages_neither_overlap_nor_leave_out(tables, now, records, sort):
+    by = sort.split(",")
+    keys = sort_keys(by, "finding_id")
+    columns = [k.column for k in keys]
+    whole = records(find_findings(tables, "", now, sort=by, columns=columns))
+    found, after = [], None
+    for _ in range(3):
+        page = records(find_findings(tables, "", now, sort=by, limit=2, after=after, columns=columns))
+        found += page
+        after = [page[-1][c] for c in columns]
+    assert [r["finding_id"] for r in found] == [r["finding_id"] for r in whole]
+    assert len(found) == 5
 
 
 def test_missing_values_come_last_in_either_direction(tables, now, records):
@@ -117,9 +126,13 @@ def test_a_count_counts_what_the_list_shows(tables, now, connection):
 
 
 def test_every_token_reads_a_column_of_its_view(tables, assets):
-    findings = {*FINDING_VIEW, "open_findings"}
-    assert [t.name for t in TOKENS["findings"] if t.column not in findings] == []
-    assert [t.name for t in TOKENS["assets"] if t.column not in assets.columns] == []
+    views = {"findings": FINDING_VIEW, "assets": assets.columns}
+    for subject, view in views.items():
+        assert [t.name for t in column_tokens(subject).values() if t.column not in view] == []
+        for token in TOKENS[subject]:
+            if token.element not in (None, "source"):
+                found = tables.elements_of(subject)(token.element, frozenset([token.column]))
+                assert token.column in found.rows.columns, token.name
 
 
 def test_names_are_told_apart(tables):
