@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,6 @@ from riskbridge.model.reasons import CloseReason
 
 _AT = "timestamp('UTC', 6)"
 _NO = ibis.literal(value=False)
-_ATTRIBUTES = tuple(n for n in COLUMNS if n not in LIFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,13 @@ class Remapped:
     """What another map makes of stored detections.
 
     Attributes:
-        versions: New versions: the columns of DETECTION but validity, with `change` and `evidence`; lazy.
+        versions: New versions, each once in one of the tables: the columns of DETECTION but validity, with `change` and
+            `evidence`; lazy.
         replaced: `detection_id` and `finding_id` of those that end with another in their place, and `now_finding_id`,
             the finding of that one (the smallest of several); lazy.
     """
 
-    versions: ir.Table
+    versions: tuple[ir.Table, ...]
     replaced: ir.Table
 
 
@@ -57,31 +58,45 @@ class Lineage:
     read_at: datetime
 
 
-def diff_remapped(seen: ir.Table, current: ir.Table, lineage: Lineage, sighting: Sighting) -> Remapped:
+def diff_remapped(
+    seen: ir.Table,
+    current: ir.Table,
+    lineage: Lineage,
+    sighting: Sighting,
+    materialise: Callable[[ir.Table], ir.Table],
+) -> Remapped:
     """Compare what the rows give now with what is stored; see the table above.
+
+    Ids are followed in narrow tables of their own, so that the wide ones are joined once each.
 
     Args:
         seen: One row a detection under the map now: the columns of DETECTION but those of its life and validity.
         current: The connector's current rows of DETECTION.
         lineage: What the rows gave before.
         sighting: When the map was changed.
+        materialise: Computes a table once.
     """
     is_open = current.filter(current.state == "open")
-    fresh = seen.anti_join(is_open, "detection_id")
-    others = _others(fresh, current, lineage, sighting)
-    lost = is_open.semi_join(lineage.was, "detection_id").anti_join(seen, "detection_id")
+    ids, open_ids = seen.select("detection_id"), is_open.select("detection_id")
+    same = materialise(ids.semi_join(open_ids, "detection_id"))
+    fates = materialise(_fates(materialise(ids.anti_join(open_ids, "detection_id")), current, lineage, sighting))
+    lost = materialise(open_ids.semi_join(lineage.was, "detection_id").anti_join(ids, "detection_id"))
     heirs = lineage.pairs.join(seen.select("detection_id", now_finding_id="finding_id"), "detection_id")
-    heirs = heirs.group_by("was_detection_id").agg(now_finding_id=heirs.now_finding_id.min())
-    replaced = lost.join(heirs, [("detection_id", "was_detection_id")])
-    refused = lost.anti_join(heirs, [("detection_id", "was_detection_id")])
+    heirs = heirs.semi_join(lost, [("was_detection_id", "detection_id")])
+    heirs = materialise(heirs.group_by("was_detection_id").agg(now_finding_id=heirs.now_finding_id.min()))
+    refused = materialise(lost.anti_join(heirs, [("detection_id", "was_detection_id")]))
     told = ibis.literal(f"{lineage.label}: the map leaves its row out, or refuses it")
-    closed = diff_closed(
-        refused.mutate(close_reason=ibis.literal(CloseReason.MAP_CHANGED.value), evidence=told), sighting
-    )
+    reason = ibis.literal(CloseReason.MAP_CHANGED.value)
+    gone = is_open.semi_join(refused, "detection_id").mutate(close_reason=reason, evidence=told)
     columns = (*COLUMNS, "change", "evidence")
-    parts = (_changed(seen, is_open), others, closed)
+    parts = (
+        _changed(seen.semi_join(same, "detection_id"), is_open.semi_join(same, "detection_id")),
+        seen.join(fates, "detection_id"),
+        diff_closed(gone, sighting),
+    )
+    replaced = is_open.select("detection_id", "finding_id").join(heirs, [("detection_id", "was_detection_id")])
     return Remapped(
-        ibis.union(*(part.select(*columns) for part in parts)),
+        tuple(part.select(*columns) for part in parts),
         replaced.select("detection_id", "finding_id", "now_finding_id"),
     )
 
@@ -93,8 +108,8 @@ def _changed(seen: ir.Table, is_open: ir.Table) -> ir.Table:
     return both.filter(differs).mutate(change=ibis.literal("changed"), evidence=ibis.null("string"))
 
 
-def _others(fresh: ir.Table, current: ir.Table, lineage: Lineage, sighting: Sighting) -> ir.Table:
-    """Detections that are not stored as open: new ones, and those that take the place of an open one."""
+def _fates(fresh: ir.Table, current: ir.Table, lineage: Lineage, sighting: Sighting) -> ir.Table:
+    """Detections that are not stored as open, new ones and those that take the place of an open one, with their life."""
     own = fresh.semi_join(current, "detection_id").select("detection_id", was_detection_id="detection_id")
     pairs = lineage.pairs.select("detection_id", "was_detection_id").union(own)
     stored = current.select(*LIFE, was="detection_id")
@@ -124,4 +139,4 @@ def _others(fresh: ir.Table, current: ir.Table, lineage: Lineage, sighting: Sigh
         close_reason=ibis.null("string"),
         reopened_at=rows.reopened,
         reopened_run=rows.reopened_in,
-    ).select(*_ATTRIBUTES, *LIFE, "change", "evidence")
+    ).select("detection_id", *LIFE, "change", "evidence")

@@ -293,15 +293,18 @@ class Reconciliation:
 
     def diff_remapped(self, seen: ir.Table, lineage: Lineage) -> ir.Table:
         """As `diff`, for rows that another map was applied to: see `riskbridge.lifecycle.remapped`."""
-        engine, columns = self.engine, (*DETECTION_COLUMNS, "change", "evidence")
-        found = diff_remapped(seen, self._current_detections(), lineage, self.sighting)
+        engine = self.engine
+        seen = engine.materialise(seen, "seen")
+        found = diff_remapped(seen, self._current_detections(), lineage, self.sighting, engine.materialise)
         replaced = self.replaced = engine.materialise(found.replaced, "replaced")
-        parts = [found.versions]
+        first, *parts = found.versions
+        versions = engine.materialise(first, "detection")
         if self._moves is not None:
             moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
             parts.append(moved.anti_join(replaced, "detection_id"))
-        together = ibis.union(*(part.select(*columns) for part in parts)) if len(parts) > 1 else parts[0]
-        versions = self._latest_of_each(engine.materialise(together.select(*columns), "detection"))
+        for part in parts:
+            engine.append(versions.get_name(), part.select(*versions.columns))
+        versions = self._latest_of_each(versions)
         self.changes.versions[DETECTION.name] = versions
         self.changes.withdrawn[DETECTION.name] = replaced.select("detection_id")
         self.counts["detections"] = int(engine.scalar(seen.count()))
@@ -471,7 +474,8 @@ class Reconciliation:
         heirs = find_heirs(versions, self.warehouse.current(DETECTION))
         if self.replaced is not None:
             heirs = heirs.union(replaced_findings(self.replaced).anti_join(heirs, "finding_id"))
-        return self.engine.materialise(heirs, "heirs")
+        found = self.engine.materialise(heirs, "heirs")
+        return found if self.engine.scalar(found.count()) else None
 
     def _touched(self, versions: ir.Table) -> ir.Table:
         """`detection_id` of what has a new version, or ends with none."""

@@ -59,9 +59,15 @@ def remap(connection):
             read_at=READ_AT,
         )
         found = diff_remapped(
-            table(seen, {n: types[n] for n in SEEN}), table(current, {n: types[n] for n in COLUMNS}), lineage, SIGHTING
+            table(seen, {n: types[n] for n in SEEN}),
+            table(current, {n: types[n] for n in COLUMNS}),
+            lineage,
+            SIGHTING,
+            lambda t: connection.create_table(ibis.util.gen_name("m"), t, temp=True),
         )
-        versions = {r["detection_id"]: r for r in connection.to_pyarrow(found.versions).to_pylist()}
+        rows = [r for part in found.versions for r in connection.to_pyarrow(part).to_pylist()]
+        versions = {r["detection_id"]: r for r in rows}
+        assert len(versions) == len(rows)
         replaced = {r["detection_id"]: r["now_finding_id"] for r in connection.to_pyarrow(found.replaced).to_pylist()}
         return versions, replaced
 
