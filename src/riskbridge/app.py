@@ -413,7 +413,7 @@ class App:
         """What identification goes by, as people set it."""
         from riskbridge.matching import load_identity  # noqa: PLC0415 - loads Ibis
 
-        return load_identity(self.store, SOURCE_NAMES, most_records=self.settings.largest_merge)
+        return load_identity(self.store, self.source_names(), most_records=self.settings.largest_merge)
 
     def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
         finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)

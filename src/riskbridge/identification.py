@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from riskbridge.app import SOURCE_NAMES, App
+from riskbridge.app import App
 from riskbridge.errors import InputError
 from riskbridge.scoring import load_score_settings
 
@@ -62,7 +62,8 @@ def simulate(app: App, rules: Mapping[str, Sequence[Rule]], *, samples: int = MO
     from riskbridge.pipeline.comparing import compare_identity  # noqa: PLC0415
     from riskbridge.pipeline.identifying import oversized_warnings, plan_identity  # noqa: PLC0415
 
-    inputs = load_identity(app.store, SOURCE_NAMES, most_records=app.settings.largest_merge, rules=dict(rules))
+    most, names = app.settings.largest_merge, app.source_names()
+    inputs = load_identity(app.store, names, most_records=most, rules=dict(rules))
     engine, warehouse = app.engine, app.warehouse
     records = engine.materialise(warehouse.current(SOURCE_ASSET), "records")
     tried = engine.materialise(plan_identity(engine, warehouse, records, inputs).links, "tried_links")
@@ -93,7 +94,7 @@ def list_ambiguous(app: App, *, limit: int = 50, records: int = 10) -> list[dict
     names = app.warehouse.current(SOURCE_ASSET).select(
         "source_asset_id", "connector_id", "external_asset_id", "asset_name"
     )
-    sources = app.load_identity().source_names
+    sources = app.source_names()
     rows = []
     for group in found:
         its = told.filter(

@@ -23,7 +23,7 @@ EVERY = "*"
 
 def load_identity(
     store: ConfigStore,
-    kind_names: Mapping[str, str],
+    source_names: Mapping[str, str],
     *,
     most_records: int,
     rules: Mapping[str, Sequence[Rule]] | None = None,
@@ -32,7 +32,7 @@ def load_identity(
 
     Args:
         store: What people set up.
-        kind_names: Kind of connector to the name of its inventory source.
+        source_names: Connector id to its inventory source's name.
         most_records: Records that one value may put together.
         rules: Rules of some connectors in place of the saved ones, to be tried.
     """
@@ -41,7 +41,7 @@ def load_identity(
         book=make_book({**saved, **(rules or {})}),
         bounds=Bounds(most_records),
         ranks=load_ranks(store),
-        source_names={c.connector_id: kind_names[c.kind] for c in store.list_connectors()},
+        source_names=source_names,
         judgements=store.identification.list_judgements(),
     )
 
