@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
-from riskbridge.errors import ConfigError, InputError, RiskbridgeError
-from riskbridge.maps import find_labelled, keep_for_run, require_map
+from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.file_connectors import open_files, plan_files, source_name
+from riskbridge.maps import choose_label, find_labelled, require_map
 from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
@@ -23,8 +22,9 @@ from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
 from riskbridge.sla import load_sla
-from riskbridge.staged import find_chain, needed_runs
+from riskbridge.staged import Remapper, prune, scope_of
 from riskbridge.store.config.store import ConfigStore
+from riskbridge.tenants import open_tenant
 
 if TYPE_CHECKING:
     from riskbridge.enrich.facts import Feeds
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
     from riskbridge.pipeline.run import Parts, RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
+    from riskbridge.source.file.source import FileSource
     from riskbridge.staging.stream import StagedStream
     from riskbridge.store.engine import DuckDBEngine
     from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
     from riskbridge.transform.spec import TransformMap
 
-SOURCE_NAMES = {"defender": "MS Defender"}
-REMAP = "remap"
-"""What begins a run that maps anew what is staged."""
 RESUME_WITHIN = timedelta(hours=6)
 """A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
 
@@ -190,7 +188,7 @@ class App:
             client_secret: The secret (or reference) where it is not saved yet; None takes the saved one.
         """
         tested = connector if client_secret is None else replace(connector, client_secret=client_secret)
-        with self.open_source(tested, None) as source:
+        with self.open_any_source(tested, None) as source:
             return source.check()
 
     def state_of(self, connector: Connector) -> ConnectorState:
@@ -220,7 +218,7 @@ class App:
         profile = self.store.get_profile(connector.connector_id, profile_name)
         profile.require_active()
         record = self._begin(connector, profile)
-        record = replace(record, map_version=record.map_version or self._label_for(connector, profile))
+        record = replace(record, map_version=record.map_version or choose_label(self.store, profile, connector.kind))
         self.store.save_run(record)
         try:
             report, calls = self._execute(
@@ -242,16 +240,9 @@ class App:
             streams=tuple(report.streams),
         )
 
-    def _label_for(self, connector: Connector, profile: Profile) -> str:
-        """The newest version of the profile's map, kept for whoever asks later; one that is not right is told by the run."""
-        try:
-            return keep_for_run(self.store, require_map(self.store, profile, connector.kind))
-        except (InputError, ConfigError):
-            return ""
-
     def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
         now = self.now()
-        scope = _scope(profile)
+        scope = scope_of(connector, profile)
         for left in self.store.list_running(connector.connector_id):
             is_same = left.profile_id == profile.profile_id and left.scope_hash == scope
             if is_same and now - left.started_at < RESUME_WITHIN:
@@ -273,112 +264,35 @@ class App:
         self.store.save_run(record)
         return record
 
-    def remap(self, name: str, *, profile_name: str | None = None, progress: Progress | None = None) -> RunRecord:
-        """Map anew, by the profile's map as it is now, everything that the connector's runs have staged; asks nobody.
-
-        Raises:
-            InputError: `remap.nothing-staged`, `connector.unknown`, `profile.unknown`.
-            RiskbridgeError: It failed; the record says so and nothing stored before is changed.
-        """
-        connector = self.store.get_connector(name)
-        profile = self.store.get_profile(connector.connector_id, profile_name)
-        return self._recorded_remap(connector, profile, require_map(self.store, profile, connector.kind), progress)
-
-    def _recorded_remap(
-        self, connector: Connector, profile: Profile, transform_map: TransformMap, progress: Progress | None
-    ) -> RunRecord:
-        now = self.now()
-        record = RunRecord(
-            run_id=uuid.uuid4().hex,
-            connector_id=connector.connector_id,
-            connector_name=connector.name,
-            profile_id=profile.profile_id,
-            outcome=RunOutcome.RUNNING,
-            started_at=now,
-            observed_at=now.replace(microsecond=0),
-            scope_hash=REMAP,
-            pid=os.getpid(),
-            trigger=REMAP,
-            map_version=keep_for_run(self.store, transform_map),
-        )
-        self.store.save_run(record)
-        try:
-            report = self._remap(connector, profile, record, transform_map, progress or NoProgress())
-        except RiskbridgeError as error:
-            self._finish(record, RunOutcome.FAILED, error=error.as_dict())
-            raise
-        except KeyboardInterrupt:
-            self._finish(record, RunOutcome.INTERRUPTED)
-            raise
-        return self._finish(
-            record, report.outcome, counts=report.counts, warnings=tuple(report.warnings), run=report.run
-        )
-
-    def _remap(
-        self,
-        connector: Connector,
-        profile: Profile,
-        record: RunRecord,
-        transform_map: TransformMap,
-        progress: Progress,
-    ) -> RunReport:
-        from riskbridge.pipeline.chain import readings, require_chain  # noqa: PLC0415 - loads Ibis
-        from riskbridge.pipeline.remap import RemapPlan, remap_once, require_before  # noqa: PLC0415
-        from riskbridge.pipeline.replay import Nobody  # noqa: PLC0415
-        from riskbridge.staging.area import StagingArea  # noqa: PLC0415
-
-        area = StagingArea(self.settings.staging_path)
-        chain = require_chain(find_chain(self.warehouse, area, connector.connector_id), connector.name)
-        runs = self.warehouse.runs_of(connector.connector_id)
-        plan = RemapPlan(
-            run=self._plan(connector, profile, record, is_drop_accepted=False),
-            chain=chain,
-            find_stream=area.find_closed,
-            before=require_before(find_labelled(self.store, runs[0]["map_version"]), connector.name),
-            newest=runs[0],
-            read_at=readings(runs)[0]["observed_at"],
-        )
-        parts = self._parts(Nobody(), lambda stream: area.stream(record.run_id, stream), transform_map)
-        return remap_once(plan, parts, progress)
-
     def _execute(
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
         from riskbridge.pipeline.run import run_once  # noqa: PLC0415 - loads Ibis
-        from riskbridge.staging.area import StagingArea  # noqa: PLC0415
 
-        area = StagingArea(self.settings.staging_path)
+        area = self.remapper.area
         transform_map = find_labelled(self.store, record.map_version) or require_map(
             self.store, profile, connector.kind
         )
-        doubt = self._follow_map(connector, profile, transform_map, progress)
+        doubt = self.remapper.follow_map(connector, profile, transform_map, progress)
         plan = self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted)
-        with self.open_source(connector, profile) as source:
+        with self.open_any_source(connector, profile) as source:
             parts = self._parts(source, lambda stream: area.stream(record.run_id, stream), transform_map)
             report = run_once(replace(plan, map_doubt=doubt), parts, progress)
-            needed = needed_runs(self.warehouse, area, [c.connector_id for c in self.store.list_connectors()])
-            area.prune(keep_runs=self.settings.staging_runs_kept, protect=needed)
+            prune(self.store, self.warehouse, area, keep_runs=self.settings.staging_runs_kept)
             return report, source.calls
 
-    def _follow_map(
-        self, connector: Connector, profile: Profile, transform_map: TransformMap, progress: Progress
-    ) -> str | None:
-        """Map what is stored anew where a run is to use another map; gives why that cannot be, in a sentence."""
-        runs = self.warehouse.runs_of(connector.connector_id)
-        label = f"{transform_map.name}/{transform_map.version}"
-        if not runs or runs[0]["map_version"] == label:
-            return None
-        before = find_labelled(self.store, runs[0]["map_version"])
-        if before is not None and before.streams == transform_map.streams:
-            return None
-        try:
-            self._recorded_remap(connector, profile, transform_map, progress)
-        except (InputError, ConfigError) as error:
-            return f"The map is {label} and was {runs[0]['map_version']}: {error.message}"
-        return None
+    @property
+    def remapper(self) -> Remapper:
+        """What maps anew what is staged."""
+        from riskbridge.staging.area import StagingArea  # noqa: PLC0415 - loads Arrow
+
+        return Remapper(
+            self.store, self.warehouse, StagingArea(self.settings.staging_path), self.now, self._plan, self._parts
+        )
 
     def _parts(self, source: Source, open_stream: Callable[[str], StagedStream], transform_map: TransformMap) -> Parts:
         from riskbridge.pipeline.run import Parts  # noqa: PLC0415 - loads Ibis
+        from riskbridge.source.file.source import FileSource  # noqa: PLC0415
 
         return Parts(
             engine=self.engine,
@@ -389,6 +303,7 @@ class App:
             feeds=self.read_feeds(),
             score_settings=load_score_settings(self.store),
             now=self.now,
+            files=source if isinstance(source, FileSource) else None,
         )
 
     def _plan(self, connector: Connector, profile: Profile, record: RunRecord, *, is_drop_accepted: bool) -> RunPlan:
@@ -407,6 +322,7 @@ class App:
             strategy=Strategy(profile.strategy),
             has_software=profile.has_software,
             largest_drop=self.settings.largest_drop_percent / 100,
+            files=plan_files(self.store, connector) if connector.file is not None else None,
         )
 
     def load_identity(self) -> IdentityInputs:
@@ -440,32 +356,25 @@ class App:
         labels = {kind: version.label for kind, version in current.items() if version is not None}
         return Feeds(**tables, epss_before=rows(self.feeds.before("epss")), labels=labels)
 
-    def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
-        """The tenant as a source, to be closed by whoever asked."""
-        from riskbridge.source.defender.settings import DefenderSettings  # noqa: PLC0415 - loads httpx and Arrow
-        from riskbridge.source.defender.streams import DefenderSource  # noqa: PLC0415
+    def open_any_source(self, connector: Connector, profile: Profile | None) -> DefenderSource | FileSource:
+        """The tenant or the files as a source, to be closed by whoever asked."""
+        if connector.file is not None:
+            return open_files(self.settings.home, self.store, connector.file)
+        return self.open_source(connector, profile)
 
-        return DefenderSource(
-            DefenderSettings(
-                login_url=connector.login_url,
-                api_url=connector.api_url,
-                audience=connector.audience,
-                tenant_id=connector.tenant_id,
-                client_id=connector.client_id,
-                client_secret=self.secrets.open(connector.client_secret) if connector.client_secret else "",
-                certificate=Path(connector.certificate) if connector.certificate else None,
-                federated_token_file=(Path(connector.federated_token_file) if connector.federated_token_file else None),
-                ca_bundle=Path(connector.ca_bundle) if connector.ca_bundle else None,
-                proxy=connector.proxy,
-                page_size=profile.page_size if profile else None,
-                managed_identity=connector.managed_identity,
-                calls_per_minute=connector.calls_per_minute,
-                budget_file=self.settings.budget_path(connector.tenant_id, connector.client_id),
-                secret_expires_on=date.fromisoformat(connector.secret_expires_on)
-                if connector.secret_expires_on
-                else None,
+    def open_source(self, connector: Connector, profile: Profile | None) -> DefenderSource:
+        """The tenant as a source, to be closed by whoever asked.
+
+        Raises:
+            InputError: `connector.no-tenant`: the connector reads files.
+        """
+        if connector.file is not None:
+            raise InputError(
+                f"'{connector.name}' reads files, of which nothing can be asked before they are read.",
+                code="connector.no-tenant",
+                remedy="Look at the files with: riskbridge connector test NAME",
             )
-        )
+        return open_tenant(self.settings, self.secrets, connector, page_size=profile.page_size if profile else None)
 
     # What came of it
 
@@ -504,7 +413,7 @@ class App:
         """
         from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
         from riskbridge.pipeline.evidence import explain_history  # noqa: PLC0415
-        from riskbridge.score.explain import explain_qds  # noqa: PLC0415
+        from riskbridge.score.explain import explain_qds, factors_as_dict  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
@@ -514,7 +423,7 @@ class App:
             "finding": finding,
             "score": explanation.score,
             "formula": explanation.formula,
-            "factors": _factors(explanation),
+            "factors": factors_as_dict(explanation),
             "why": explanation.why,
             **explain_history(self.engine, self.warehouse, finding["finding_id"], finding["cve_id"]),
         }
@@ -531,7 +440,7 @@ class App:
         """
         from riskbridge.model.target import EVENT, SOFTWARE  # noqa: PLC0415
         from riskbridge.pipeline.evidence import explain_identity  # noqa: PLC0415
-        from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
+        from riskbridge.score.explain import explain_trurisk, factors_as_dict  # noqa: PLC0415
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
@@ -541,7 +450,7 @@ class App:
             "asset": asset,
             "score": explanation.score,
             "formula": explanation.formula,
-            "factors": _factors(explanation),
+            "factors": factors_as_dict(explanation),
             "why": explanation.why,
             "software": self._records(
                 software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
@@ -569,7 +478,7 @@ class App:
 
     def source_names(self) -> dict[str, str]:
         """Connector id to the name of its inventory source."""
-        return {c.connector_id: SOURCE_NAMES[c.kind] for c in self.store.list_connectors()}
+        return {c.connector_id: source_name(c) for c in self.store.list_connectors()}
 
     def _one(self, view: Any, key: str, prefix: str, noun: str) -> dict[str, Any]:
         found = self._records(view.filter(view[key].startswith(prefix)).limit(2)) if prefix.strip() else []
@@ -584,16 +493,6 @@ class App:
 
     def _records(self, expression: Any) -> list[dict[str, Any]]:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
-
-
-def _scope(profile: Profile) -> str:
-    return json.dumps(
-        [profile.device_filter, profile.finding_filter, profile.page_size, profile.transform_map, profile.strategy]
-    )
-
-
-def _factors(explanation: Any) -> dict[str, Any]:
-    return {f.name: {k: v for k, v in asdict(f).items() if k != "name" and v is not None} for f in explanation.factors}
 
 
 def _plain(value: Any) -> Any:

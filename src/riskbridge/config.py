@@ -83,6 +83,7 @@ class Settings:
         threads: DuckDB's worker threads, 1 to 256.
         staging_runs_kept: Runs whose raw rows are kept, 1 to 100.
         largest_drop_percent: Share of the open detections that may vanish in one run before closings are held, 1 to 100.
+        largest_upload_mib: Size of the largest file that is taken over REST, MiB, 1 to 1,048,576.
         largest_merge: Source records that one value may put together before it counts as a placeholder, 2 to 1,000.
         log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
         log_json: Log lines are JSON objects.
@@ -96,6 +97,7 @@ class Settings:
     largest_drop_percent: int = _setting(
         _Whole(1, 100), "Percent of the open detections that may vanish in one run before closings are held", 50
     )
+    largest_upload_mib: int = _setting(_Whole(1, 1 << 20), "Size of the largest file taken over REST, MiB", 2048)
     largest_merge: int = _setting(
         _Whole(2, 1_000), "Source records that one value may put together before it counts as a placeholder", 50
     )

@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from riskbridge.errors import InputError
+from riskbridge.model.file_formats import FILE_MODELS
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import (
@@ -22,7 +23,7 @@ from riskbridge.store.config.store import ConfigStore
 def list_source_models(store: ConfigStore) -> list[SourceModel]:
     """Every source data model: the built-in ones in the order of their streams, then those of `store.data_models`."""
     made = getattr(store, "data_models", None)
-    return [*SOURCE_MODELS, *(made.list_models() if made is not None else ())]
+    return [*SOURCE_MODELS, *FILE_MODELS, *(made.list_models() if made is not None else ())]
 
 
 def find_source_model(store: ConfigStore, name: str) -> SourceModel:

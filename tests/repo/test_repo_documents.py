@@ -7,6 +7,7 @@ import pytest
 
 import riskbridge.cli.decide
 import riskbridge.cli.feeds
+import riskbridge.cli.file
 import riskbridge.cli.held
 import riskbridge.cli.identity
 import riskbridge.cli.map
@@ -18,7 +19,8 @@ import riskbridge.cli.qql
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score
-import riskbridge.cli.serve  # noqa: F401 - as those above it adds its commands
+import riskbridge.cli.serve
+import riskbridge.cli.token  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 
 ROOT = Path(__file__).parents[2]

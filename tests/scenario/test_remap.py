@@ -22,6 +22,7 @@ from riskbridge.pipeline.replay import Nobody
 from riskbridge.pipeline.run import run_once
 from riskbridge.staging.area import StagingArea
 from riskbridge.transform.plain import map_as_dict
+from riskbridge.workbench import remap
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -105,7 +106,7 @@ def refuse_high(row: dict[str, Any]) -> None:
 def test_the_same_map_on_what_is_staged_changes_nothing(world: World, home: str) -> None:
     with world.open(home) as app:
         before, calls = rows_of(app), len(world.simulator.control("requests"))
-        record = app.remap("tenant")
+        record = remap(app, "tenant")
         after = rows_of(app)
 
     assert {name for name in after if after[name] != before[name]} <= {
@@ -130,7 +131,7 @@ def test_another_identity_keeps_dates_decisions_and_findings(world: World, home:
         of_detections = "SELECT count(*), count(DISTINCT detection_id) FROM detection WHERE valid_to_run IS NULL"
         before, number = query(app, dates), query(app, of_detections)
         use(app, capitals)
-        record = app.remap("tenant")
+        record = remap(app, "tenant")
 
         assert query(app, dates) == before
         assert query(app, of_detections) == number
@@ -149,7 +150,7 @@ def test_another_identity_keeps_dates_decisions_and_findings(world: World, home:
 def test_the_next_whole_reading_after_a_remap_finds_and_closes_nothing(world: World, home: str) -> None:
     with world.open(home) as app:
         use(app, capitals)
-        app.remap("tenant")
+        remap(app, "tenant")
     counts = world.read(home, "export-json").counts
 
     assert {
@@ -162,7 +163,7 @@ def test_other_findings_take_over_dates_and_decisions_and_say_so(world: World, h
         (finding, *_) = app.list_findings("finding.status:NEW or finding.status:ACTIVE", limit=1).rows
         decide(app, Decision(by="", at=world.now, owner="ana", why="hers"), finding_id=finding["finding_id"])
         use(app, other_cves)
-        record = app.remap("tenant")
+        record = remap(app, "tenant")
 
         (heir,) = app.list_findings("finding.owner:ana").rows
         assert heir["vendor_finding_id"] == f"X-{finding['cve_id']}"
@@ -179,7 +180,7 @@ def test_what_a_map_refuses_closes_for_that_reason_and_comes_back_with_the_map(w
         before = query(app, count)
         high = query(app, f"{count} AND finding_severity = 'High'")[0][0]
         use(app, refuse_high)
-        record = app.remap("tenant")
+        record = remap(app, "tenant")
         closed = query(app, f"SELECT close_reason, count(*) FROM detection WHERE valid_from_run = {record.run} "
                             "AND state = 'closed' GROUP BY 1")  # fmt: skip
         assert closed == [("map-changed", high)]
@@ -188,7 +189,7 @@ def test_what_a_map_refuses_closes_for_that_reason_and_comes_back_with_the_map(w
         assert (reject["reason"], "findingSeverity can be made nothing of" in reject["detail"]) == ("value-unfit", True)
 
         use(app, dict)
-        app.remap("tenant")
+        remap(app, "tenant")
         assert query(app, count) == before
         reasons = query(app, "SELECT DISTINCT fix_reason FROM finding WHERE valid_to_run IS NULL AND state = 'fixed'")
         assert ("map-changed",) not in reasons
@@ -214,7 +215,7 @@ def test_without_staged_rows_a_remap_is_refused_and_a_run_closes_nothing(world: 
         use(app, capitals)
         before = rows_of(app)
         with pytest.raises(InputError) as refused:
-            app.remap("tenant")
+            remap(app, "tenant")
         assert (refused.value.code, rows_of(app)) == ("remap.nothing-staged", before)
     record = world.read(home, "export-json")
 
@@ -226,7 +227,7 @@ def test_staging_keeps_what_a_remap_needs_however_many_runs_follow(world: World,
     with world.open(home) as app:
         app.settings = replace(app.settings, staging_runs_kept=1)
         app.run("tenant")
-        assert app.remap("tenant").counts["events"] == 0
+        assert remap(app, "tenant").counts["events"] == 0
 
 
 def test_all_runs_again_from_staging_give_the_same_warehouse_and_history(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -22,6 +23,7 @@ from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
 NAME, PASSWORD = "ana", "correct horse battery"
+SCRIPT = "<script>window.wasRun = true</script>"
 STOP_WITHIN_S = 40
 
 
@@ -104,11 +106,22 @@ def filled(tenant: RunningSimulator, tmp_path_factory: pytest.TempPathFactory) -
     return cli.home
 
 
+def call_by_a_script(home: Path) -> None:
+    """Give one device, its tag and the products on it a name that would run where it is not shown as text."""
+    with duckdb.connect(str(next(home.glob("*.duckdb")))) as warehouse:
+        (device,) = warehouse.execute("SELECT max(asset_id) FROM finding WHERE valid_to_run IS NULL").fetchone() or (
+            "",
+        )
+        warehouse.execute("UPDATE asset SET asset_name = $1, tags = [$1] WHERE asset_id = $2", [SCRIPT, device])
+        warehouse.execute("UPDATE finding SET title = $1, product_name = $1 WHERE asset_id = $2", [SCRIPT, device])
+
+
 @pytest.fixture(scope="session")
 def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A served home that tests only read."""
     home = tmp_path_factory.mktemp("served") / "home"
     shutil.copytree(filled, home)
+    call_by_a_script(home)
     running = start_serving(home)
     try:
         yield running

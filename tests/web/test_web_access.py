@@ -166,6 +166,15 @@ def test_a_token_lets_a_script_in_until_it_is_revoked(served: Served, ana: httpx
     made = ana.post("/api/v1/api-tokens", json={"name": "nightly", "days": 1}).json()
     script = served.client(headers={"authorization": f"Bearer {made['token']}"})
     assert script.get("/api/v1/summary").status_code == 200
+    assert script.post("/api/v1/filters/check", json={}).json() == {"ok": True}
+    for method, path in (
+        ("POST", "/rescore"),
+        ("PATCH", "/sla"),
+        ("DELETE", "/connectors/tenant"),
+        ("POST", "/api-tokens"),
+    ):
+        refused = script.request(method, f"/api/v1{path}", json={}, headers={"if-match": "*"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "account.read-only"), path
     listed = ana.get("/api/v1/api-tokens").json()["rows"]
     assert [(t["name"], "token" in t) for t in listed if t["token_id"] == made["token_id"]] == [("nightly", False)]
     assert ana.delete(f"/api/v1/api-tokens/{made['token_id']}").status_code == 204

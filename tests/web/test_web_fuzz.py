@@ -55,7 +55,8 @@ def home(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 @pytest.fixture(scope="module")
 def token(home: Served) -> str:
     """A token that lets everything."""
-    made: str = home.log_in().post("/api/v1/api-tokens", json={"name": "fuzz", "days": 2}).json()["token"]
+    wanted = {"name": "fuzz", "days": 2, "scope": "write"}
+    made: str = home.log_in().post("/api/v1/api-tokens", json=wanted).json()["token"]
     return made
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from typing import Any
 
 import httpx
 import pytest
+from tests.web.conftest import SCRIPT
 
 PRINTED = {
     "assets": "inventory: (source: `MS Defender`)",
@@ -116,6 +118,23 @@ def test_what_somebody_typed_is_shown_and_never_run(ana: httpx.Client) -> None:
     typed = '"><script>alert(1)</script>'
     for path in PAGE.values():
         assert "<script>alert" not in ana.get(path, params={"query": typed, "sort": typed, "group": typed}).text
+
+
+def test_a_device_a_tag_and_a_product_called_like_a_script_are_shown_as_text(ana: httpx.Client) -> None:
+    named = {"query": f"asset.name: `{SCRIPT}`"}
+    (asset,) = ana.get("/api/v1/assets", params=named).json()["rows"]
+    finding = ana.get("/api/v1/findings", params={**named, "limit": 1}).json()["rows"][0]
+    pages = {
+        "/inventory/assets": named,
+        f"/inventory/assets/{asset['asset_id']}": {},
+        "/findings": named,
+        f"/findings/{finding['finding_id']}": {},
+        "/findings?group=product": {},
+        "/inventory/assets?group=tag": {},
+    }
+    for path, asked in pages.items():
+        text = ana.get(path, params=asked or None).text
+        assert (SCRIPT in text, html.escape(SCRIPT) in text) == (False, True), path
 
 
 def test_an_explanation_is_the_same_over_api_and_page(ana: httpx.Client) -> None:

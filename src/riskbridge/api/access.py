@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from riskbridge.api.problems import problem_of
 from riskbridge.errors import InputError, RiskbridgeError
-from riskbridge.model.account import Account, Session
+from riskbridge.model.account import Account, ApiToken, Session, TokenScope
 from riskbridge.service import Service
 
 COOKIE = "riskbridge_session"
@@ -21,14 +21,17 @@ CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
 BODIES = ("application/json", "multipart/form-data", "application/octet-stream")
 """Kinds of bodies that routes take; which of them, each says itself."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_LOOKING = ("/filters/check", "/score-settings/try", "/rules/try")
+"""Addresses that are posted to and change nothing, nor ask anybody else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks; `session` is None for a script with a token."""
+    """Who asks: by a session, or, a script, by a token."""
 
     account: Account
     session: Session | None
+    token: ApiToken | None = None
 
 
 def service_of(request: Request) -> Service:
@@ -112,6 +115,7 @@ class Door:
             check_origin(request)
             if request.method not in _SAFE:
                 check_csrf(caller.session, request.headers.get(CSRF_HEADER, ""))
+        _check_scope(caller, request)
         _check_kind(request)
         return caller
 
@@ -119,10 +123,20 @@ class Door:
 def _find(service: Service, request: Request) -> Caller | None:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme:
-        account = service.accounts.find_token(text.strip()) if scheme.lower() == "bearer" else None
-        return None if account is None else Caller(account, None)
+        held = service.accounts.find_token(text.strip()) if scheme.lower() == "bearer" else None
+        return None if held is None else Caller(held[0], None, held[1])
     found = service.accounts.find_session(request.cookies.get(COOKIE, ""))
     return None if found is None else Caller(*found)
+
+
+def _check_scope(caller: Caller, request: Request) -> None:
+    is_reading = request.method in _SAFE or request.url.path.endswith(_LOOKING)
+    if caller.token is not None and caller.token.scope == TokenScope.READ and not is_reading:
+        raise InputError(
+            f"The token '{caller.token.name}' may look, and change nothing.",
+            code="account.read-only",
+            remedy="Use one that was made with the scope write.",
+        )
 
 
 def _check_kind(request: Request) -> None:

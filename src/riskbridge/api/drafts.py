@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Response, status
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -29,6 +29,9 @@ from riskbridge.model.connector import Connector, Profile
 from riskbridge.model.draft import Draft
 from riskbridge.preview import count_matches
 from riskbridge.service import Service
+
+if TYPE_CHECKING:
+    from riskbridge.identity.rules import Rule
 
 router = APIRouter(tags=["drafts"])
 LOGIN = (
@@ -115,7 +118,29 @@ def find_faults(draft: Draft) -> dict[str, str]:
             for found in error.errors():
                 name = str(found["loc"][0])
                 faults[names.get(name, name)] = "Is needed." if found["type"] == "missing" else found["msg"]
+    try:
+        parse_draft_rules(draft)
+    except InputError as error:
+        faults["rules"] = f"{error.message} {error.remedy}"
     return faults
+
+
+def parse_draft_rules(draft: Draft) -> tuple[Rule, ...] | None:
+    """The identification rules that a draft describes, in order; None for the built-in ones.
+
+    Raises:
+        InputError: `identity.rule`, `identity.rules`, `identity.no-rule`.
+    """
+    from riskbridge.matching import parse_rules  # noqa: PLC0415 - loads Ibis
+
+    rows = draft.values.get("rules")
+    if rows is None:
+        return None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(
+            "The rules are no list.", code="identity.rules", remedy="Give a list of rules with name, attributes, is_on."
+        )
+    return parse_rules(rows)
 
 
 def connector_shape(draft: Draft) -> ConnectorShape:
@@ -156,6 +181,8 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
         RiskbridgeError: `draft.incomplete`; `draft.untested`: the connection test has not passed with these values; what a
             connector, profile, map or filter refuses.
     """
+    from riskbridge.matching import save_rules  # noqa: PLC0415 - loads Ibis
+
     app = service.app.acting_as(actor)
     shape = connector_shape(draft)
     if not is_checked(draft, LOGIN):
@@ -168,6 +195,8 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
     connector = over_api.add(service, shape, actor=actor)
     profile = app.store.list_profiles(connector.connector_id)[0]
     change_profile(app, profile, _profile_changes(draft))
+    if (rules := parse_draft_rules(draft)) is not None:
+        save_rules(app.store, connector, rules)
     app.store.drafts.delete_draft(draft.account_id, draft.draft_id)
     if is_run:
         service.start_run(connector.name)

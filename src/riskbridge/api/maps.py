@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.shapes import Rows
 from riskbridge.maps import (
     LONGEST_NOTE,
     clone_map,
@@ -80,25 +81,70 @@ class DifferenceShape(BaseModel):
     rows: Annotated[int, Field(ge=1, le=100_000_000)] | None = 200_000
 
 
+class MapSummary(BaseModel):
+    """A map, its newest version, and the profiles that name it (`connector/profile`)."""
+
+    name: str
+    version: str
+    description: str
+    is_read_only: bool
+    saved_at: str | None
+    saved_by: str | None
+    used_by: list[str]
+
+
+class MapVersionShown(BaseModel):
+    """A version of a map, without its rows."""
+
+    version: int
+    note: str
+    saved_at: str
+    saved_by: str
+
+
+class MapShown(BaseModel):
+    """A map as plain data, and its versions, newest first."""
+
+    map: dict[str, Any]
+    is_read_only: bool
+    versions: list[MapVersionShown]
+
+
+class FunctionsShown(BaseModel):
+    """What a row may do to its source values, with arguments, and the data types there are."""
+
+    count: int
+    rows: list[dict[str, Any]]
+    data_types: list[str]
+
+
+class MapChecked(BaseModel):
+    """The map can be saved."""
+
+    ok: bool
+    name: str
+    streams: int
+    rows: int
+
+
 @router.get("/maps")
-def list_maps(_: Asked, service: Served) -> dict[str, Any]:
+def list_maps(_: Asked, service: Served) -> Rows[MapSummary]:
     """Every map, the built-in ones first, with its newest version and who uses it."""
-    rows = list_summaries(service.app.store)
-    return {"count": len(rows), "rows": rows}
+    return Rows.of([MapSummary.model_validate(row) for row in list_summaries(service.app.store)])
 
 
 @router.get("/map-functions")
-def list_functions(_: Asked) -> dict[str, Any]:
+def list_functions(_: Asked) -> FunctionsShown:
     """What a row may do to its source values, with arguments, and the data types there are."""
     from riskbridge.transform.convert import DATA_TYPES  # noqa: PLC0415 - loads Ibis
     from riskbridge.transform.plain import describe_functions  # noqa: PLC0415
 
     rows = describe_functions()
-    return {"count": len(rows), "rows": rows, "data_types": list(DATA_TYPES)}
+    return FunctionsShown(count=len(rows), rows=rows, data_types=list(DATA_TYPES))
 
 
 @router.post("/maps", status_code=status.HTTP_201_CREATED)
-def add_map(caller: Asked, service: Served, shape: MapShape, response: Response) -> dict[str, Any]:
+def add_map(caller: Asked, service: Served, shape: MapShape, response: Response) -> MapShown:
     """Save a new map, once it is right; every fault comes back at once, with its row and remedy."""
     with service.editing(caller.account.name) as store:
         saved = save_map(store, shape.map, note=shape.note, expected=0)
@@ -106,15 +152,11 @@ def add_map(caller: Asked, service: Served, shape: MapShape, response: Response)
 
 
 @router.post("/maps/check")
-def check_map(_: Asked, service: Served, shape: MapShape) -> dict[str, Any]:
+def check_map(_: Asked, service: Served, shape: MapShape) -> MapChecked:
     """Check a map; nothing is stored."""
     found = read_draft(service.app.store, shape.map)
-    return {
-        "ok": True,
-        "name": found.name,
-        "streams": len(found.streams),
-        "rows": sum(len(s.rows) for s in found.streams),
-    }
+    rows = sum(len(s.rows) for s in found.streams)
+    return MapChecked(ok=True, name=found.name, streams=len(found.streams), rows=rows)
 
 
 @router.post("/maps/draft")
@@ -155,11 +197,11 @@ def show_difference(_: Asked, service: Served, connector: str, shape: Difference
 
 
 @router.get("/maps/{name}")
-def show_map(_: Asked, service: Served, name: str, response: Response, version: int | None = None) -> dict[str, Any]:
+def show_map(_: Asked, service: Served, name: str, response: Response, version: int | None = None) -> MapShown:
     """One map with its versions; its `ETag` is that of the newest version."""
     if version is None:
         return _answer(service.app.store, name, response)
-    return _shown(service.app.store, name, version)
+    return MapShown.model_validate(_shown(service.app.store, name, version))
 
 
 class TomlResponse(PlainTextResponse):
@@ -179,16 +221,17 @@ def export_map(_: Asked, service: Served, name: str, version: int | None = None)
 @router.get("/maps/{name}/versions")
 def list_versions(
     _: Asked, service: Served, name: str, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
-) -> dict[str, Any]:
+) -> Rows[MapVersionShown]:
     """The versions of a map, newest first, without their rows."""
     versions = service.app.store.maps.list_versions(name)
-    return {"count": len(versions), "rows": [_version(v) for v in versions[:limit]]}
+    rows = [MapVersionShown.model_validate(_version(v)) for v in versions[:limit]]
+    return Rows(count=len(versions), rows=rows)
 
 
 @router.put("/maps/{name}")
 def change_map(
     caller: Asked, service: Served, name: str, shape: MapShape, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+) -> MapShown:
     """Save an edited map as a new version, once it is right and nobody saved another meanwhile."""
     with service.editing(caller.account.name) as store:
         expected = _require_newest(store, name, if_match)
@@ -199,7 +242,7 @@ def change_map(
 
 
 @router.post("/maps/{name}/clone", status_code=status.HTTP_201_CREATED)
-def copy_map(caller: Asked, service: Served, name: str, shape: CloneShape, response: Response) -> dict[str, Any]:
+def copy_map(caller: Asked, service: Served, name: str, shape: CloneShape, response: Response) -> MapShown:
     """Copy a map under another name, open to change."""
     with service.editing(caller.account.name) as store:
         saved = clone_map(store, name, shape.name)
@@ -213,10 +256,10 @@ def remove_map(caller: Asked, service: Served, name: str, if_match: IfMatch = No
         delete_map(store, name, expected=_require_newest(store, name, if_match))
 
 
-def _answer(store: ConfigStore, name: str, response: Response) -> dict[str, Any]:
+def _answer(store: ConfigStore, name: str, response: Response) -> MapShown:
     shown = _shown(store, name, None)
     set_tag(response, _kept(shown))
-    return shown
+    return MapShown.model_validate(shown)
 
 
 def _shown(store: ConfigStore, name: str, version: int | None) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Annotated, Generic, Self, TypeVar
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from riskbridge.model.account import TokenScope
 from riskbridge.model.connector import ConnectorState, Strategy
 
 T = TypeVar("T")
@@ -172,6 +173,7 @@ class ConnectorShown(BaseModel):
     calls_per_minute: int | None
     secret_expires_on: str | None
     retain_missing: bool
+    file: Annotated[dict[str, Any] | None, Field(description="Which files, where its kind is `file`")] = None
     state: ConnectorState
     profiles: list[ProfileShown]
 
@@ -291,3 +293,22 @@ class TokenShape(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     days: Annotated[int, Field(ge=1, le=366)] = 90
+    scope: Annotated[TokenScope, Field(description="read looks; write may change what its account may")] = (
+        TokenScope.READ
+    )
+
+
+class TokenShown(BaseModel):
+    """An API token; never its text."""
+
+    token_id: str
+    name: str
+    scope: TokenScope
+    created_at: datetime
+    expires_at: datetime
+
+
+class TokenMade(TokenShown):
+    """A token that was just made, and its text, which nothing shows again."""
+
+    token: str

@@ -14,6 +14,7 @@ def main() -> None:
     from riskbridge.cli import (  # noqa: PLC0415 - add their commands
         decide,  # noqa: F401
         feeds,  # noqa: F401
+        file,  # noqa: F401
         held,  # noqa: F401
         identity,  # noqa: F401
         map,  # noqa: A004, F401
@@ -26,6 +27,7 @@ def main() -> None:
         rule,  # noqa: F401
         score,  # noqa: F401
         serve,  # noqa: F401
+        token,  # noqa: F401
     )
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 

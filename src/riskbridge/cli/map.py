@@ -252,9 +252,10 @@ def remap(
     """Map anew, by the profile's map as it is now, everything that runs have staged; the source is not asked."""
     from riskbridge.cli.progress import show_progress  # noqa: PLC0415
     from riskbridge.cli.render import record_as_dict, render_run, say_json  # noqa: PLC0415
+    from riskbridge.workbench import remap as map_anew  # noqa: PLC0415
 
     with open_app(home) as opened, show_progress(as_json=as_json) as progress:
-        record = opened.remap(connector, profile_name=profile, progress=progress)
+        record = map_anew(opened, connector, profile_name=profile, progress=progress)
     if as_json:
         say_json(record_as_dict(record))
     else:

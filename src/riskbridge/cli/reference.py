@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import riskbridge
+from riskbridge.model.file_formats import FILE_FORMATS, FileFormat
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT, REJECT, WAREHOUSE
@@ -19,6 +20,10 @@ from riskbridge.transform.plain import describe_functions
 _ABOUT_ERRORS = """Every failure carries a code, a message and a remedy; `--json` prints all three.
 A command ends with 2 after an `InputError`, 3 after a `ConfigError`, 4 after a `RetryableError`, 5 after a `FatalError`.
 `…` stands for what the message fills in.
+"""
+_ABOUT_FORMATS = """What [connectors of files](../how-to/files.md) know of other products' exports. A column counts by its
+letters and digits, in any order and letter case: `Plugin ID`, `plugin_id` and `PluginId` are one. A format's columns need not all
+be there; others are told of and left out.
 """
 _HEAD = "<!-- Written by `make docs`; change the model instead. -->\n"
 
@@ -33,6 +38,11 @@ def render_tables() -> str:
 def render_source_models() -> str:
     """The page of the source data models."""
     return "\n".join(["# Source data models", _HEAD, *(_render_model(m) for m in SOURCE_MODELS)])
+
+
+def render_file_formats() -> str:
+    """The page of the ready-made formats of files: what each is taken for, what it must have, and its columns."""
+    return "\n".join(["# File formats", _HEAD, _ABOUT_FORMATS, *(_render_format(f) for f in FILE_FORMATS)])
 
 
 def render_maps() -> str:
@@ -143,6 +153,7 @@ def _render_token(token: Token) -> str:
 PAGES = {
     "tables.md": render_tables,
     "source-models.md": render_source_models,
+    "file-formats.md": render_file_formats,
     "errors.md": render_errors,
     "maps.md": render_maps,
     "qql-tokens.md": render_tokens,
@@ -167,6 +178,17 @@ def _render_table(table: Table) -> str:
         example = f" Example: `{c.example}`" if c.example else ""
         lines.append(f"| {c.name} | {c.type} | {'yes' if c.nullable else 'no'} | {c.description}{example} |")
     return "\n".join(lines) + "\n"
+
+
+def _render_format(known: FileFormat) -> str:
+    needs = "; ".join(" or ".join(f"`{name}`" for name in group) for group in known.needs)
+    lines = [
+        f"## {known.name}: {known.title}\n",
+        f"{known.description}\n",
+        f"Source name: `{known.source_name}`. Transform map: `{known.name}`. A file must have: {needs}.\n",
+    ]
+    models = [m for m in (known.findings, known.assets) if m is not None]
+    return "\n".join(lines) + "\n" + "\n".join(_render_model(m).replace("## ", "### ", 1) for m in models)
 
 
 def _render_model(model: SourceModel) -> str:

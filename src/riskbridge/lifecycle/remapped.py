@@ -34,7 +34,7 @@ class Remapped:
         versions: New versions, each once in one of the tables: the columns of DETECTION but validity, with `change` and
             `evidence`; lazy.
         replaced: `detection_id` and `finding_id` of those that end with another in their place, and `now_finding_id`,
-            the finding of that one (the smallest of several); lazy.
+            the finding of that one (of several its own, else the smallest); lazy.
     """
 
     versions: tuple[ir.Table, ...]
@@ -83,7 +83,12 @@ def diff_remapped(
     lost = materialise(open_ids.semi_join(lineage.was, "detection_id").anti_join(ids, "detection_id"))
     heirs = lineage.pairs.join(seen.select("detection_id", now_finding_id="finding_id"), "detection_id")
     heirs = heirs.semi_join(lost, [("was_detection_id", "detection_id")])
-    heirs = materialise(heirs.group_by("was_detection_id").agg(now_finding_id=heirs.now_finding_id.min()))
+    own = is_open.select("detection_id", own_finding_id="finding_id")
+    heirs = heirs.drop("detection_id").join(own, [("was_detection_id", "detection_id")])
+    kept = heirs.now_finding_id.max(where=heirs.now_finding_id == heirs.own_finding_id)
+    heirs = materialise(
+        heirs.group_by("was_detection_id").agg(now_finding_id=kept.coalesce(heirs.now_finding_id.min()))
+    )
     refused = materialise(lost.anti_join(heirs, [("detection_id", "was_detection_id")]))
     told = ibis.literal(f"{lineage.label}: the map leaves its row out, or refuses it")
     reason = ibis.literal(CloseReason.MAP_CHANGED.value)

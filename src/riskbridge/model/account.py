@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class TokenScope(StrEnum):
+    """What a script may do with a token: look at everything, or change what its account may change, too."""
+
+    READ = "read"
+    WRITE = "write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token of a script, known by its hash; its text is shown once, when it is made."""
+    """A token of a script, known by its hash; its text is shown once, when it is made. `scope` is a word of `TokenScope`."""
 
     token_id: str
     account_id: str
@@ -37,3 +45,4 @@ class ApiToken:
     token_hash: str
     created_at: datetime
     expires_at: datetime
+    scope: str = TokenScope.WRITE.value

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from riskbridge.errors import InputError
+from riskbridge.model.file_settings import FileSettings
 
 
 class ConnectorState(StrEnum):
@@ -48,7 +49,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """One configured connection to one Defender tenant.
+    """One configured connection: to one Defender tenant (`kind` is `defender`), or to files (`file`, which then says which).
 
     It logs in by `certificate` (path of a PEM or PFX file with its key) or by `federated_token_file` (path of a token of
     another identity provider) where one is named, by this machine's own identity where `managed_identity` says so (`system`
@@ -76,6 +77,7 @@ class Connector:
     managed_identity: str | None = None
     calls_per_minute: int | None = None
     secret_expires_on: str | None = None
+    file: FileSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

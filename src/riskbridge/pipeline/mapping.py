@@ -13,7 +13,8 @@ from riskbridge.forms import hash_id
 from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
 from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling
+from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling, telling_fixed
+from riskbridge.transform.sayings import one_row_a_cve
 from riskbridge.transform.spec import StreamMap
 
 IDS = ("detection_id", "finding_id", "asset_id", "source_asset_id")
@@ -70,6 +71,7 @@ class SightingsBuilder:
         links: `external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported.
         connector_id: The connector.
         is_scoped: `links` holds the devices of a filter alone; rows of others are left out, and only counted.
+        may_repeat: The source tells one detection in several rows, one a port or check: the others are only counted.
     """
 
     def __init__(
@@ -81,9 +83,12 @@ class SightingsBuilder:
         connector_id: str,
         *,
         is_scoped: bool = False,
+        may_repeat: bool = False,
     ) -> None:
         self._engine = engine
         self._is_scoped = is_scoped
+        self._may_repeat = may_repeat
+        self.repeated = 0
         self.out_of_scope = 0
         self.passed_over = 0
         self._stream = stream
@@ -108,6 +113,10 @@ class SightingsBuilder:
             number_of_rows -= passed_over
             self.passed_over += passed_over
         made: list[ir.Table] = []
+        if self._stream.cves_in:
+            raw = engine.materialise(one_row_a_cve(raw, self._stream.cves_in), "row_a_cve")
+            made.append(raw)
+            number_of_rows = int(engine.scalar(raw.count()))
 
         def materialise(expression: ir.Table) -> ir.Table:
             made.append(engine.materialise(expression, "kinds_of_batch"))
@@ -116,12 +125,23 @@ class SightingsBuilder:
         drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kind_count)
         taken = engine.append(self._rows.get_name(), self._keyed(drafts))
         self._kind_count += engine.append(self._kinds.get_name(), drafts.kinds.select(*self._kinds.columns))
-        engine.drop(*made)
         if taken != number_of_rows:
             refused = [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, raw))]
             if self._is_scoped:
                 self.out_of_scope += number_of_rows - taken - engine.scalar(refused[0].count())
             self._rejects += refused
+        engine.drop(*made)
+
+    def told_fixed(self, files: Sequence[Path]) -> ir.Table | None:
+        """The `detection_id` of what the rows of some files call fixed; None where the map takes no row for that."""
+        fixed = telling_fixed(self._stream, self._engine.read_parquet(files, self._types))
+        if fixed is None:
+            return None
+        keyed = apply(self._stream, one_row_a_cve(fixed, self._stream.cves_in)).drafts.join(
+            self._links, "external_asset_id"
+        )
+        keyed = keyed.mutate(detection_id=detection_id(keyed))
+        return self._engine.materialise(keyed.select("detection_id").distinct(), "told_fixed")
 
     def finish(self) -> Keyed:
         """Every sighting once, and the rejects: rows without identity, of unknown devices, and repetitions."""
@@ -133,11 +153,23 @@ class SightingsBuilder:
         repeated = self._engine.materialise(_more_than_once(suspects, "detection_id"), "repeated")
         if self._engine.scalar(repeated.count()) == 0:
             return Keyed(self._whole(self._rows), self._rejects)
+        if self._may_repeat:
+            return Keyed(self._whole(self._first_of_each(repeated)), self._rejects)
         once = _once(
             self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
         )
         places = self._rows.select("detection_id", "raw_page", "raw_row")
         return Keyed(self._whole(once.records), [*self._rejects, *once.rejects], once.moved, places)
+
+    def _first_of_each(self, repeated: ir.Table) -> ir.Table:
+        """One row a detection, by the source's own ids: whichever order the rows come in, it is the same one."""
+        some = self._rows.semi_join(repeated, "detection_id")
+        order = [some.external_finding_id, some.raw_page, some.raw_row]
+        ranked = some.mutate(place=ibis.row_number().over(group_by="detection_id", order_by=order))
+        first = ranked.filter(ranked.place == 0).select(*self._rows.columns)
+        once = self._engine.materialise(self._rows.anti_join(repeated, "detection_id").union(first), "once")
+        self.repeated = int(self._engine.scalar(self._rows.count())) - int(self._engine.scalar(once.count()))
+        return once
 
     def _keyed(self, drafts: ByKind) -> ir.Table:
         joined = drafts.rows.join(drafts.kinds, "kind").join(self._links, "external_asset_id")

@@ -102,6 +102,11 @@ class Reading:
     strategy: Strategy = Strategy.PAGED
     is_replay: bool = False
 
+    @property
+    def way(self) -> str:
+        """The one word for how findings were fetched."""
+        return self.strategy.value
+
     def read_findings(self) -> Keyed:
         """Devices first, whole; then findings, while a second thread identifies the devices and maps what arrives."""
         devices = self._read_devices()
@@ -268,10 +273,14 @@ class Reading:
                 stream.append(page)
                 self.progress.advance(phase, page.received)
                 is_staged(stream)
-            stream.close()
+            stream.close(evidence=self._evidence_of(model))
         self.counts[f"rows_{phase}"] = stream.received
         self.progress.end(phase)
         return stream
+
+    def _evidence_of(self, model: SourceModel) -> dict[str, object]:  # noqa: ARG002 - sources of another kind have some
+        """What the source itself keeps of a stream that was read to its end."""
+        return {}
 
     def _verdict_of_devices(self, stream: StagedStream) -> Completeness:
         """Whether the list of devices was read completely; over several pages its ids are counted."""
@@ -305,6 +314,7 @@ class Reading:
         self.evidence.append(
             {"stream": model.stream, **how, "looks": stream.looks, **asdict(verdict), "reasons": list(verdict.reasons)}
             | ({"snapshot_at": snapshot_at.isoformat()} if snapshot_at else {})
+            | dict(stream.closing().get("evidence", {}))
         )
 
     def _tell_left_out(self, builder: SightingsBuilder) -> None:

@@ -24,7 +24,6 @@ from riskbridge.lifecycle.detections import (
 )
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
-from riskbridge.lifecycle.remapped import Lineage, diff_remapped
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
@@ -35,8 +34,6 @@ from riskbridge.model.target import (
     DETECTION,
     DETECTION_DETAIL,
     FINDING,
-    RUN,
-    RUN_REJECT,
     SOFTWARE,
     SOURCE_ASSET,
 )
@@ -58,8 +55,6 @@ from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
-
-HIDING_NOTHING = ("device-unknown", "duplicate-row")
 
 
 @dataclass(slots=True)
@@ -111,8 +106,7 @@ class Reconciliation:
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
         engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
-        rows = devices.records
-        self.devices = rows
+        rows = self.devices = devices.records
         fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
         self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
         records = engine.materialise(
@@ -156,26 +150,14 @@ class Reconciliation:
         """How many records went to another asset."""
         return 0 if self._moves is None else int(self.engine.scalar(self._moves.count()))
 
-    def take_stored_links(self) -> None:
-        """Take the connector's devices and their assets as they are stored."""
-        devices, links = self.warehouse.current(SOURCE_ASSET), self.warehouse.current(ASSET_LINK)
-        own = devices.filter(devices.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
-        linked = own.join(links.select("source_asset_id", "asset_id"), "source_asset_id")
-        self._links = self.engine.materialise(linked, "keys")
-
     def begin_by_hand(self) -> None:
         """Take assets and CVEs as they are stored, for a change that is made without reading a source."""
         scores = [n for n in ASSET_SCORE.names if n != "asset_id"]
         self._assets = self.engine.materialise(self.warehouse.current(ASSET).drop(*scores), "assets")
         self.changes.contents[CVE.name] = self.engine.materialise(self.warehouse.table(CVE), "cve")
 
-    @property
-    def links(self) -> ir.Table:
-        """`external_asset_id`, `source_asset_id`, `asset_id` of every device the connector ever reported."""
-        return _known(self._links)
-
     def begin_sightings(
-        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False
+        self, stream: StreamMap, staged_types: dict[str, str], *, is_scoped: bool = False, may_repeat: bool = False
     ) -> SightingsBuilder:
         """What turns staged findings into sightings, now that devices have their assets.
 
@@ -183,11 +165,14 @@ class Reconciliation:
             stream: The map's rows for findings.
             staged_types: Columns of the staged files.
             is_scoped: Findings of devices that this run did not read are left out: a device filter holds for them too.
+            may_repeat: As `SightingsBuilder` has it.
         """
         links = _known(self._links)
         if is_scoped:
             links = self.engine.materialise(links.semi_join(_known(self.devices), "source_asset_id"), "scope")
-        return SightingsBuilder(self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped)
+        return SightingsBuilder(
+            self.engine, stream, staged_types, links, self.connector_id, is_scoped=is_scoped, may_repeat=may_repeat
+        )
 
     def fold(self, stream: StreamMap, raw: ir.Table, floor: datetime | None) -> Folded:
         """Changes to what is stored as the sightings of a whole reading."""
@@ -234,21 +219,6 @@ class Reconciliation:
         rows = current.filter(current.state == "open")
         return int(self.engine.scalar(in_scope(rows, self.sighting).count()))
 
-    def newly_unreadable(self) -> int:
-        """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
-
-        Rows of unknown devices and repetitions hide nothing that is stored.
-        """
-        run, rejects = self.warehouse.table(RUN), self.warehouse.table(RUN_REJECT)
-        complete = run.filter((run.connector_id == self.connector_id) & run.is_complete).run.max().as_scalar()
-        columns = ("stream", "reason", "raw")
-        before = rejects.filter(rejects.run == complete).select(*columns).fill_null({"raw": ""})
-        unseen = 0
-        for rows in self.changes.rejects:
-            hiding = rows.filter(rows.reason.notin(HIDING_NOTHING)).select(*columns).fill_null({"raw": ""})
-            unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
-        return unseen
-
     def compare(self, seen: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
         """Find out what is missing and why it would close; gives those rows, None when nothing is missing.
 
@@ -287,28 +257,6 @@ class Reconciliation:
             together = ibis.union(*(part.select(*columns) for part in parts))
             versions = self._latest_of_each(engine.materialise(together, "detection"))
         self.changes.versions[DETECTION.name] = versions
-        for kind, number in self._tally(versions):
-            self.counts[f"detections_{kind}"] = number
-        return versions
-
-    def diff_remapped(self, seen: ir.Table, lineage: Lineage) -> ir.Table:
-        """As `diff`, for rows that another map was applied to: see `riskbridge.lifecycle.remapped`."""
-        engine = self.engine
-        seen = engine.materialise(seen, "seen")
-        found = diff_remapped(seen, self._current_detections(), lineage, self.sighting, engine.materialise)
-        replaced = self.replaced = engine.materialise(found.replaced, "replaced")
-        first, *parts = found.versions
-        versions = engine.materialise(first, "detection")
-        if self._moves is not None:
-            moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
-            parts.append(moved.anti_join(replaced, "detection_id"))
-        for part in parts:
-            engine.append(versions.get_name(), part.select(*versions.columns))
-        versions = self._latest_of_each(versions)
-        self.changes.versions[DETECTION.name] = versions
-        self.changes.withdrawn[DETECTION.name] = replaced.select("detection_id")
-        self.counts["detections"] = int(engine.scalar(seen.count()))
-        self.counts["detections_replaced"] = int(engine.scalar(replaced.count()))
         for kind, number in self._tally(versions):
             self.counts[f"detections_{kind}"] = number
         return versions

@@ -14,13 +14,13 @@ from riskbridge.lifecycle.detections import Sighting
 from riskbridge.lifecycle.remapped import Lineage
 from riskbridge.model.connector import RunOutcome
 from riskbridge.model.reasons import CloseReason
-from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, SOFTWARE_INVENTORY, VULNERABILITIES
+from riskbridge.model.source_model import SOFTWARE_INVENTORY, VULNERABILITIES
 from riskbridge.model.target import DETECTION_DETAIL, EVENT
 from riskbridge.pipeline.chain import REMAP, Chain, FindStream
 from riskbridge.pipeline.holding import settle
 from riskbridge.pipeline.progress import NoProgress, Phase, Progress
-from riskbridge.pipeline.reconcile import Reconciliation
 from riskbridge.pipeline.relinking import replaced_findings
+from riskbridge.pipeline.remap_work import RemapWork
 from riskbridge.pipeline.replay import PLACE, Replay, Replayed
 from riskbridge.pipeline.run import Parts, RunPlan, RunReport, make_work
 from riskbridge.store.warehouse.warehouse import PublishedRun
@@ -52,11 +52,6 @@ class RemapPlan:
     newest: dict[str, Any]
     read_at: datetime
 
-    @property
-    def filters(self) -> dict[str, str | None]:
-        """OData text by stream."""
-        return {MACHINES.stream: self.run.device_filter, MACHINES_VULNERABILITIES.stream: self.run.finding_filter}
-
 
 def require_before(before: TransformMap | None, connector_name: str) -> TransformMap:
     """The map that what is stored was made with.
@@ -87,8 +82,8 @@ def remap_once(plan: RemapPlan, parts: Parts, progress: Progress) -> RunReport:
         return RunReport(published, RunOutcome.SUCCEEDED)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
     sighting = Sighting(report.run, plan.run.observed_at, plan.read_at)
-    work = make_work(plan.run, parts, sighting)
-    replay = Replay(work, parts.transform_map, plan.chain, plan.find_stream, plan.filters, progress, plan.read_at)
+    work = make_work(plan.run, parts, sighting, RemapWork)
+    replay = Replay(work, plan.run, parts, parts.transform_map, plan.chain, plan.find_stream, progress, plan.read_at)
     now = replay.run()
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     versions = work.diff_remapped(now.records, _lineage(plan, parts, work, now))
@@ -113,18 +108,19 @@ def remap_once(plan: RemapPlan, parts: Parts, progress: Progress) -> RunReport:
     return report
 
 
-def _lineage(plan: RemapPlan, parts: Parts, work: Reconciliation, now: Replayed) -> Lineage:
+def _lineage(plan: RemapPlan, parts: Parts, work: RemapWork, now: Replayed) -> Lineage:
     """What the same rows gave under the map before; where that is the same, nothing needs to be mapped twice."""
     engine, was = parts.engine, now
     if not _is_same(plan.before, parts.transform_map):
-        other = make_work(plan.run, parts, work.sighting)
+        other = make_work(plan.run, parts, work.sighting, RemapWork)
         other.take_stored_links()
         was = Replay(
             other,
+            plan.run,
+            parts,
             plan.before,
             plan.chain,
             plan.find_stream,
-            plan.filters,
             NoProgress(),
             plan.read_at,
             is_only_keyed=True,
@@ -155,7 +151,7 @@ def _differs(plan: RemapPlan, parts: Parts, source: str) -> bool:
     return bool(other) and one != other
 
 
-def _take_details(work: Reconciliation, now: Replayed) -> None:
+def _take_details(work: RemapWork, now: Replayed) -> None:
     if now.details:
         versions = now.details[0] if len(now.details) == 1 else ibis.union(*now.details)
         work.changes.versions[DETECTION_DETAIL.name] = versions
@@ -163,7 +159,7 @@ def _take_details(work: Reconciliation, now: Replayed) -> None:
         work.changes.withdrawn[DETECTION_DETAIL.name] = work.replaced.select("detection_id")
 
 
-def _take_software(plan: RemapPlan, parts: Parts, work: Reconciliation) -> None:
+def _take_software(plan: RemapPlan, parts: Parts, work: RemapWork) -> None:
     """The newest inventory, where the map says other things of it."""
     run_id, model = plan.chain.software, SOFTWARE_INVENTORY
     stream = plan.find_stream(run_id, model.stream) if run_id is not None else None
@@ -175,7 +171,7 @@ def _take_software(plan: RemapPlan, parts: Parts, work: Reconciliation) -> None:
     work.install(mapped.drafts, is_complete=stream.is_complete)
 
 
-def _tell_why(work: Reconciliation, label: str) -> None:
+def _tell_why(work: RemapWork, label: str) -> None:
     """Events of findings say that the map changed, and which finding one goes on from, or as.
 
     A finding that keeps closed detections alone, as the open ones go on as another finding, was not repaired now.

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.errors import FatalError
-from riskbridge.model.connector import Strategy
+from riskbridge.model.connector import RunOutcome, Strategy
 from riskbridge.model.source_model import MACHINES, VULNERABILITIES, VULNERABILITY_CHANGES
 from riskbridge.model.target import DETECTION_DETAIL, DETECTION_DETAIL_DRAFT, DETECTION_DRAFT
 from riskbridge.pipeline.chain import Chain, FindStream, Step
@@ -19,8 +19,9 @@ from riskbridge.pipeline.changes import fold_changes
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.mapping import SEEN, Keyed
 from riskbridge.pipeline.progress import Progress
-from riskbridge.pipeline.reading import PAGES_A_BATCH, Reading
-from riskbridge.pipeline.reconcile import Reconciliation
+from riskbridge.pipeline.reading import PAGES_A_BATCH
+from riskbridge.pipeline.remap_work import RemapWork
+from riskbridge.pipeline.run import Parts, RunPlan, RunReport, begin_reading
 from riskbridge.pipeline.strategy import Choice
 from riskbridge.staging.stream import StagedStream
 from riskbridge.transform.compile import apply
@@ -66,19 +67,21 @@ class Replay:
 
     Attributes:
         work: Takes devices, links and rejects, or only gives them; one of its own for each map.
+        plan: The run.
+        parts: What it works with.
         transform_map: The map.
         chain: The staged runs.
         find_stream: Where their rows are.
-        filters: OData text by stream, as the profile has it.
         progress: Told of the phases.
         observed_at: The newest reading's time, UTC.
     """
 
-    work: Reconciliation
+    work: RemapWork
+    plan: RunPlan
+    parts: Parts
     transform_map: TransformMap
     chain: Chain
     find_stream: FindStream
-    filters: dict[str, str | None]
     progress: Progress
     observed_at: datetime
     is_only_keyed: bool = False
@@ -108,9 +111,10 @@ class Replay:
 
     def _keyed(self, number: int, step: Step) -> Replayed:
         """The findings of a whole reading with their keys alone."""
-        model = Choice(Strategy(step.strategy), "it was").model
+        files = self.plan.files
+        model = Choice(Strategy(step.strategy), "it was").model if files is None else files.findings
         stream_map = self.transform_map.stream(model.name, DETECTION_DRAFT.name)
-        builder = self.work.begin_sightings(stream_map, model.staged_types)
+        builder = self.work.begin_sightings(stream_map, model.staged_types, may_repeat=files is not None)
         stream = self._open(step.run_id, model.stream)
         lines = [line for line in stream.manifest() if line.rows]
         for start in range(0, len(lines), PAGES_A_BATCH):
@@ -119,19 +123,18 @@ class Replay:
         return _placed(builder.finish(), number)
 
     def _whole(self, number: int, step: Step) -> Replayed:
-        reading = Reading(
-            engine=self.work.engine,
+        strategy = Strategy(step.strategy) if self.plan.files is None else self.plan.strategy
+        parts = replace(
+            self.parts,
             source=Nobody(),
             open_stream=lambda stream: self._open(self._run_of(step, stream), stream),
             transform_map=self.transform_map,
-            filters=self.filters,
-            work=self.work,
-            progress=self.progress,
-            wanted=Strategy(step.strategy),
-            history=None,
-            observed_at=self.observed_at,
-            is_replay=True,
+            files=None,
         )
+        plan = replace(self.plan, strategy=strategy, observed_at=self.observed_at)
+        nothing = RunReport(0, RunOutcome.SUCCEEDED)
+        reading = begin_reading(plan, parts, self.work, self.progress, None, nothing)
+        reading.is_replay = True
         keyed = reading.read_findings()
         self.work.changes.rejects += keyed.rejects
         details = self.work.changes.versions.pop(DETECTION_DETAIL.name, None)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from riskbridge.enrich.facts import Feeds
 from riskbridge.errors import ConfigError, FatalError
@@ -21,6 +22,7 @@ from riskbridge.model.reasons import HoldCause
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
 from riskbridge.pipeline.chain import readings
+from riskbridge.pipeline.file_reading import FilePlan, FileReading, FileRecords
 from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
 from riskbridge.pipeline.identifying import IdentityInputs
@@ -34,6 +36,7 @@ from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import PublishedRun, Warehouse
 from riskbridge.transform.spec import TransformMap
 
+W = TypeVar("W", bound=Reconciliation)
 CATALOGUE_OVERLAP = timedelta(days=1)
 """Catalogue entries updated in so long before the last reading are read again, for clocks that differ."""
 
@@ -56,6 +59,7 @@ class RunPlan:
         has_software: The software inventory is read too.
         largest_drop: Share of the open detections that may vanish at once before their closings are held.
         map_doubt: Why what is stored may be of another map than this run's, in a sentence; None where it is not.
+        files: What is read from files; None where a tenant is read.
     """
 
     run_id: str
@@ -71,11 +75,13 @@ class RunPlan:
     has_software: bool = False
     largest_drop: float = LARGEST_DROP
     map_doubt: str | None = None
+    files: FilePlan | None = None
 
     @property
     def scope(self) -> str:
         """The filters as one text: closings by absence need the same scope as the run before."""
-        return f"{self.device_filter or ''}\n{self.finding_filter or ''}"
+        filters = f"{self.device_filter or ''}\n{self.finding_filter or ''}"
+        return filters if self.files is None else f"{filters}\n{self.files.scope}"
 
 
 @dataclass(slots=True)
@@ -101,6 +107,7 @@ class Parts:
     feeds: Feeds
     score_settings: ScoreSettings
     now: Callable[[], datetime]
+    files: FileRecords | None = None
 
 
 def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
@@ -117,24 +124,9 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     _require_forward(plan, previous_at)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
     scope_since = parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan))
-    work = make_work(plan, parts, Sighting(report.run, plan.observed_at, previous_at, scope_since))
+    work = make_work(plan, parts, Sighting(report.run, plan.observed_at, previous_at, scope_since), Reconciliation)
     earlier = _earlier(plan, parts)
-    filters = {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter}
-    reading = Reading(
-        parts.engine,
-        parts.source,
-        parts.open_stream,
-        parts.transform_map,
-        filters,
-        work,
-        progress,
-        plan.strategy,
-        earlier.history,
-        plan.observed_at,
-        counts=report.counts,
-        warnings=report.warnings,
-        evidence=report.streams,
-    )
+    reading = begin_reading(plan, parts, work, progress, earlier.history, report)
     seen = work.sight(reading.read_findings())
     if plan.has_software:
         reading.read_software()
@@ -164,7 +156,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
             is_complete=verdict.may_close,
             scope_hash=_scope_hash(plan),
             map_version=f"{parts.transform_map.name}/{parts.transform_map.version}",
-            strategy=reading.strategy.value,
+            strategy=reading.way,
             reflects_at=reading.reflects_at or plan.observed_at,
             catalogue_at=earlier.catalogue_at or (plan.observed_at if catalogue is not None else None),
         ),
@@ -175,9 +167,9 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     return report
 
 
-def make_work(plan: RunPlan, parts: Parts, sighting: Sighting) -> Reconciliation:
+def make_work(plan: RunPlan, parts: Parts, sighting: Sighting, kind: type[W]) -> W:
     """The computation of a run, before its first step."""
-    return Reconciliation(
+    return kind(
         parts.engine,
         parts.warehouse,
         plan.connector_id,
@@ -187,6 +179,30 @@ def make_work(plan: RunPlan, parts: Parts, sighting: Sighting) -> Reconciliation
         has_device_filter=plan.device_filter is not None,
         has_finding_filter=plan.finding_filter is not None,
     )
+
+
+def begin_reading(
+    plan: RunPlan, parts: Parts, work: Reconciliation, progress: Progress, history: History | None, report: RunReport
+) -> Reading:
+    """What reads the streams of a plan: of a tenant, or of files."""
+    common: dict[str, Any] = {
+        "engine": parts.engine,
+        "source": parts.source,
+        "open_stream": parts.open_stream,
+        "transform_map": parts.transform_map,
+        "filters": {MACHINES.stream: plan.device_filter, MACHINES_VULNERABILITIES.stream: plan.finding_filter},
+        "work": work,
+        "progress": progress,
+        "wanted": plan.strategy,
+        "history": history,
+        "observed_at": plan.observed_at,
+        "counts": report.counts,
+        "warnings": report.warnings,
+        "evidence": report.streams,
+    }
+    if plan.files is None:
+        return Reading(**common)
+    return FileReading(**common, plan=plan.files, records=parts.files)
 
 
 @dataclass(frozen=True, slots=True)

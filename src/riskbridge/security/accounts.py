@@ -17,12 +17,14 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from riskbridge.errors import InputError
-from riskbridge.model.account import Account, ApiToken, Session
+from riskbridge.model.account import Account, ApiToken, Session, TokenScope
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
 SESSION_LIFE = timedelta(hours=12)
 LONGEST_TOKEN_DAYS = 366
 TOKEN_PREFIX = "rb_"  # noqa: S105 - how tokens begin, so that a leaked one is recognised
+MOST_TOKENS = 100
+"""Tokens of one account."""
 MOST_FAILURES = 5
 """Wrong passwords for one name before it must wait."""
 WAIT = timedelta(minutes=1)
@@ -60,6 +62,9 @@ class AccountBook(Protocol):
 
     def list_tokens(self, account_id: str) -> list[ApiToken]:
         """An account's, newest first."""
+
+    def list_accounts(self) -> list[Account]:
+        """Every account, by name."""
 
     def delete_token(self, account_id: str, token_id: str) -> bool:
         """Forget an account's token; False when it has none of that id."""
@@ -169,46 +174,82 @@ class Accounts:
         """End a session."""
         self._book.delete_session(session.session_hash)
 
-    def make_token(self, account: Account, name: str, days: int) -> tuple[ApiToken, str]:
+    def make_token(
+        self, account: Account, name: str, days: int, scope: TokenScope = TokenScope.READ
+    ) -> tuple[ApiToken, str]:
         """A token for scripts, and its text, which nothing can show again.
 
         Raises:
-            InputError: `account.bad-token`.
+            InputError: `account.bad-token`, `token.too-many`.
         """
-        if not name.strip() or len(name) > 100 or not 1 <= days <= LONGEST_TOKEN_DAYS:
+        name = name.strip()
+        if not 1 <= len(name) <= 100 or not name.isprintable() or not 1 <= days <= LONGEST_TOKEN_DAYS:
             raise InputError(
-                "A token needs a name of up to 100 characters and a number of days.",
+                "A token needs a name of up to 100 printable characters and a number of days.",
                 code="account.bad-token",
                 remedy=f"Give a name, and 1 to {LONGEST_TOKEN_DAYS} days.",
             )
+        if len(self._book.list_tokens(account.account_id)) >= MOST_TOKENS:
+            raise InputError(
+                f"'{account.name}' has {MOST_TOKENS} tokens already.",
+                code="token.too-many",
+                remedy="Revoke one first: riskbridge token revoke ID",
+            )
         text, now = TOKEN_PREFIX + secrets.token_urlsafe(32), self._now()
         token = ApiToken(
-            uuid.uuid4().hex, account.account_id, name.strip(), _hash(text), now, now + timedelta(days=days)
+            uuid.uuid4().hex, account.account_id, name, _hash(text), now, now + timedelta(days=days), scope.value
         )
         self._book.add_token(token)
         return token, text
 
-    def find_token(self, text: str) -> Account | None:
+    def find_token(self, text: str) -> tuple[Account, ApiToken] | None:
         """Whose token that is, unless it has ended."""
         token = self._book.find_token(_hash(text))
         if token is None or token.expires_at <= self._now():
             return None
-        return self._book.get_account(token.account_id)
+        account = self._book.get_account(token.account_id)
+        return None if account is None else (account, token)
+
+    def get_account(self, name: str | None) -> Account:
+        """The account of that name in any letter case; without a name, the only one there is.
+
+        Raises:
+            InputError: `account.unknown`, `account.none`: nobody has one yet.
+        """
+        names = [a.name for a in self._book.list_accounts()]
+        if not names:
+            raise InputError(
+                "Nobody has an account yet.",
+                code="account.none",
+                remedy="Start riskbridge serve, and make the first account by the link it prints.",
+            )
+        found = self._book.find_account(name or names[0]) if name or len(names) == 1 else None
+        if found is None:
+            raise InputError(
+                f"There is no account '{name}'." if name else "There are several accounts.",
+                code="account.unknown",
+                remedy=f"Choose one with --account: {', '.join(names[:10])}.",
+            )
+        return found
 
     def list_tokens(self, account: Account) -> list[ApiToken]:
         """An account's tokens, newest first."""
         return self._book.list_tokens(account.account_id)
 
-    def revoke_token(self, account: Account, token_id: str) -> None:
-        """End a token at once.
+    def revoke_token(self, account: Account, token_id: str) -> ApiToken:
+        """End a token at once; its id may be given by its beginning.
 
         Raises:
-            InputError: `token.unknown`.
+            InputError: `token.unknown`: no token of the account has an id that begins so, or several have.
         """
-        if not self._book.delete_token(account.account_id, token_id):
+        found = [t for t in self._book.list_tokens(account.account_id) if token_id and t.token_id.startswith(token_id)]
+        if len(found) != 1 or not self._book.delete_token(account.account_id, found[0].token_id):
             raise InputError(
-                f"'{token_id}' is no token of this account.", code="token.unknown", remedy="List them first."
+                f"'{token_id}' is no token of this account.",
+                code="token.unknown",
+                remedy="List them with: riskbridge token list",
             )
+        return found[0]
 
     def _require_patience(self, key: str) -> None:
         count, last_at = self._failures.get(key, (0, self._now()))

@@ -15,6 +15,7 @@ from riskbridge.model.target import REJECT
 from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
 from riskbridge.transform.functions import Direct, Template
 from riskbridge.transform.rows import PROVENANCE, MapRow, StreamMap, column_of, source_types
+from riskbridge.transform.sayings import that_say
 from riskbridge.transform.validate import accepted_type
 
 _TRUE = ibis.literal(value=True)
@@ -45,11 +46,20 @@ class ByKind:
 
 
 def telling(stream: StreamMap, raw: ir.Table) -> ir.Table:
-    """The staged rows that tell of anything: those that the map passes over are left out."""
-    if not stream.passes_over:
-        return raw
-    types = source_types(stream.source)
-    return raw.filter(~ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)))
+    """The staged rows that tell of something there is: what the map passes over, leaves out or takes for fixed is not."""
+    if stream.passes_over:
+        types = source_types(stream.source)
+        raw = raw.filter(~ibis.and_(*(_is_empty(raw, path, types) for path in stream.passes_over)))
+    others = (*stream.leaves_out, *stream.says_fixed)
+    return raw.filter(~that_say(raw, others)) if others else raw
+
+
+def telling_fixed(stream: StreamMap, raw: ir.Table) -> ir.Table | None:
+    """The staged rows that tell that something is fixed; None where the map takes none for that."""
+    if not stream.says_fixed:
+        return None
+    wanted = that_say(raw, stream.says_fixed)
+    return raw.filter(wanted & ~that_say(raw, stream.leaves_out) if stream.leaves_out else wanted)
 
 
 def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
@@ -270,7 +280,9 @@ def _json_value(value: Any) -> ir.StringValue:
 
 
 def _check_columns(stream: StreamMap, raw: ir.Table) -> None:
-    groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), stream.passes_over)
+    said = tuple(s.field for s in (*stream.leaves_out, *stream.says_fixed))
+    others = (stream.passes_over, said, stream.cves_in)
+    groups = (*(r.sources for r in stream.rows), *(r.any_of for r in stream.requires), *others)
     paths = [path for group in groups for path in group]
     needed = {column_of(path, stream.source.staged_types) for path in paths}
     missing = sorted((needed | set(PROVENANCE.values())) - set(raw.columns))

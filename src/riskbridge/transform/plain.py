@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from riskbridge.transform.functions import FUNCTIONS
 from riskbridge.transform.rows import MapRow, StreamMap, TransformMap
 
+_BEFORE_ROWS = ("pass_over_without", "leave_out", "says_fixed", "cves_in", "require")
 _NAMES = {kind: name for name, kind in FUNCTIONS.items()}
 
 
@@ -33,7 +34,7 @@ def plain_as_toml(plain: dict[str, Any]) -> str:
     lines = [f"{n} = {_toml(plain[n])}" for n in ("name", "version", "description") if n in plain]
     for stream in plain["stream"]:
         lines += ["", "[[stream]]", *(f"{n} = {_toml(stream[n])}" for n in ("source", "target"))]
-        lines += [f"{n} = {_toml(stream[n])}" for n in ("pass_over_without", "require") if n in stream]
+        lines += [f"{n} = {_toml(stream[n])}" for n in _BEFORE_ROWS if n in stream]
         lines += ["row = [", *(f"  {_toml(row)}," for row in stream["row"]), "]"]
     return "\n".join(lines) + "\n"
 
@@ -83,6 +84,10 @@ def _stream_as_dict(stream: StreamMap) -> dict[str, Any]:
         values["pass_over_without"] = list(stream.passes_over)
     if stream.requires:
         values["require"] = [{"any_of": list(r.any_of), "reason": r.reason} for r in stream.requires]
+    sayings = {"leave_out": stream.leaves_out, "says_fixed": stream.says_fixed}
+    values |= {name: [asdict(s) for s in told] for name, told in sayings.items() if told}
+    if stream.cves_in:
+        values["cves_in"] = list(stream.cves_in)
     return values | {"row": [row_as_dict(r) for r in stream.rows]}
 
 

@@ -18,6 +18,7 @@ from riskbridge.model.target import (
 )
 from riskbridge.transform.convert import TYPE_OF_KIND, DataType
 from riskbridge.transform.functions import Function
+from riskbridge.transform.sayings import Saying
 
 TARGETS = {t.name: t for t in (ASSET_DRAFT, DETECTION_DRAFT, DETECTION_DETAIL_DRAFT, SOFTWARE_DRAFT, CVE_DRAFT)}
 PROVENANCE = {"raw_page": "page", "raw_row": "row"}
@@ -60,7 +61,9 @@ class Requirement:
 class StreamMap:
     """The rows that map one source data model to one target table, and what they must give.
 
-    `passes_over` names source fields: a raw row in which all of them are empty tells of nothing, and is left out.
+    `passes_over` names source fields: a raw row in which all of them are empty tells of nothing, and is left out, as is one
+    that says any of `leaves_out`. One that says any of `says_fixed` tells that what it names is there no more. `cves_in`
+    names fields that hold any number of CVE ids: the row then counts once for each.
     """
 
     source: SourceModel
@@ -68,6 +71,9 @@ class StreamMap:
     rows: tuple[MapRow, ...]
     requires: tuple[Requirement, ...] = ()
     passes_over: tuple[str, ...] = ()
+    leaves_out: tuple[Saying, ...] = ()
+    says_fixed: tuple[Saying, ...] = ()
+    cves_in: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[MapRow, ...]:

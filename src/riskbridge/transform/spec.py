@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from riskbridge.errors import ConfigError
+from riskbridge.model.file_formats import FILE_MODELS
 from riskbridge.model.schema import Table
 from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.transform.convert import DATA_TYPES
@@ -27,10 +28,13 @@ from riskbridge.transform.rows import (
     snake_case,
     target_types,
 )
+from riskbridge.transform.sayings import Saying
 from riskbridge.transform.validate import ReadStream, find_faults
 
 __all__ = ["MapRow", "Requirement", "StreamMap", "TransformMap", "list_maps", "load_map", "parse_map", "parse_values"]
 
+BUILT_IN_MODELS = (*SOURCE_MODELS, *FILE_MODELS)
+"""The source data models that come with the product."""
 LARGEST_TEXT = 1_000_000
 """Bytes of a map's text."""
 MOST_STREAMS = 50
@@ -41,7 +45,7 @@ MOST_SOURCES = 50
 DEEPEST = 12
 """Levels of tables and lists in a map's text."""
 _OF_ROW = ("from", "to", "type", "function", "identifier", "strict")
-_OF_STREAM = ("source", "target", "row", "require", "pass_over_without")
+_OF_STREAM = ("source", "target", "row", "require", "pass_over_without", "leave_out", "says_fixed", "cves_in")
 _OF_MAP = ("name", "version", "description", "stream")
 
 
@@ -68,7 +72,7 @@ def load_map(name: str) -> TransformMap:
     return replace(parse_map(file.read_text(encoding="utf-8")), is_read_only=True)
 
 
-def parse_map(text: str, models: Iterable[SourceModel] = SOURCE_MODELS) -> TransformMap:
+def parse_map(text: str, models: Iterable[SourceModel] = BUILT_IN_MODELS) -> TransformMap:
     """A map from its text, TOML or JSON (which begins with a brace), checked; never read-only. See `parse_values`.
 
     Raises:
@@ -94,14 +98,16 @@ def read_text(text: str) -> dict[str, Any]:
     return dict(found)
 
 
-def parse_values(values: Mapping[str, Any], models: Iterable[SourceModel] = SOURCE_MODELS) -> TransformMap:
+def parse_values(values: Mapping[str, Any], models: Iterable[SourceModel] = BUILT_IN_MODELS) -> TransformMap:
     """A map from plain data, checked; never read-only.
 
     Args:
         values: `name`, `version`, `description` and `stream`: tables with `source`, `target`, `row` (tables of
             `from`, `to`, `type`, `function`, `identifier`, `strict` and the function's arguments), `require` (tables of
             `any_of`, `reason`) and `pass_over_without` (fields without which a row tells of
-            nothing). Without `type` a row has its target's.
+            nothing), `leave_out` and `says_fixed` (tables of `field`, `pattern`: rows that are left out, or tell that
+            something is fixed) and `cves_in` (fields that hold any number of CVE ids). Without `type` a row has its
+            target's.
         models: The source data models a stream may name.
 
     Raises:
@@ -148,12 +154,20 @@ def _parse_stream(part: Mapping[str, Any], models: Mapping[str, SourceModel], fa
         rows[number] = _parse_row(given, target, of_row)
         found += [f.within(place, number, str(given.get("to", ""))) for f in of_row]
     requires = _parse_requirements(part, found)
+    leaves_out, says_fixed = (_parse_sayings(part, name, found) for name in ("leave_out", "says_fixed"))
     found += _strange(part, _OF_STREAM, "a stream")
     faults += [f if f.stream else f.within(place) for f in found]
-    given = part.get("pass_over_without", [])
-    passes_over = tuple(str(name) for name in ([given] if isinstance(given, str) else given))
     fit = {number: row for number, row in rows.items() if row is not None}
-    stream = StreamMap(source, target, tuple(fit.values()), tuple(requires), passes_over)
+    stream = StreamMap(
+        source,
+        target,
+        tuple(fit.values()),
+        tuple(requires),
+        passes_over=_names(part, "pass_over_without"),
+        leaves_out=leaves_out,
+        says_fixed=says_fixed,
+        cves_in=_names(part, "cves_in"),
+    )
     return ReadStream(stream, tuple(fit), is_whole=len(fit) == len(rows))
 
 
@@ -166,6 +180,22 @@ def _parse_requirements(part: Mapping[str, Any], faults: list[Fault]) -> list[Re
             remedy = 'Write a table such as { any_of = ["cveId"], reason = "cve-missing" }.'
             faults.append(Fault(f"a requirement is wrong: {error}", remedy))
     return requires
+
+
+def _parse_sayings(part: Mapping[str, Any], name: str, faults: list[Fault]) -> tuple[Saying, ...]:
+    sayings = []
+    for table in _tables(part, name, MOST_ROWS, faults):
+        try:
+            sayings.append(msgspec.convert(table, Saying))
+        except msgspec.ValidationError as error:
+            remedy = 'Write a table such as { field = "State", pattern = "^fixed$" }.'
+            faults.append(Fault(f"'{name}' is wrong: {error}", remedy))
+    return tuple(sayings)
+
+
+def _names(part: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    given = part.get(name, [])
+    return tuple(str(field) for field in ([given] if isinstance(given, str) else given))
 
 
 def _parse_row(row: Mapping[str, Any], target: Table, faults: list[Fault]) -> MapRow | None:

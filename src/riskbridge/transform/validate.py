@@ -73,7 +73,21 @@ def _stream_faults(read: ReadStream) -> list[Fault]:
     for requirement in stream.requires:
         whole += [unknown("required field", s, types) for s in requirement.any_of if s not in types]
     whole += [unknown("field to pass over", s, types) for s in stream.passes_over if s not in types]
+    whole += _saying_faults(stream, types)
     return faults + [f.within(place) for f in whole]
+
+
+def _saying_faults(stream: StreamMap, types: dict[str, DataType]) -> list[Fault]:
+    """Fields that say something beside their values: they must be there, and be single texts."""
+    said = [s.field for s in (*stream.leaves_out, *stream.says_fixed)]
+    names = dict.fromkeys((*said, *stream.cves_in))
+    faults = [unknown("field", name, types) for name in names if name not in types]
+    remedy = "Name a field of the kind string."
+    return faults + [
+        Fault(f"'{name}' is a {types[name]}, and must be a string", remedy)
+        for name in names
+        if name in types and (types[name] != "string" or name not in {f.name for f in stream.source.fields})
+    ]
 
 
 def _missing(stream: StreamMap) -> list[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from riskbridge.api import judgements
 from riskbridge.api.access import Caller, Served
 from riskbridge.app import App
-from riskbridge.browse import FACETS, GROUPS, GroupBy, browse, facets, group_findings
+from riskbridge.browse import ASSET_GROUPS, FACETS, GROUPS, browse, facets, group_assets, group_findings
 from riskbridge.errors import InputError
 from riskbridge.search.tokens import TOKENS, Subject
 from riskbridge.service import Service
@@ -79,8 +79,8 @@ def _list(request: Request, caller: Caller, service: Service, subject: Subject) 
         offered=offered_columns(subject),
         tokens=TOKENS[subject],
         facet_names=FACETS[subject],
-        group_names=get_args(GroupBy) if subject == "findings" else (),
-        group_columns=GROUPS,
+        group_names=tuple(GROUPS if subject == "findings" else ASSET_GROUPS),
+        group_columns=GROUPS if subject == "findings" else {n: (c,) for n, c in ASSET_GROUPS.items()},
         runs=runs,
         **values,
     )
@@ -91,7 +91,8 @@ def _rows(app: App, subject: Subject, state: ListState) -> dict[str, Any]:
     groups = None
     if state.group:
         by: Any = state.group
-        groups = group_findings(app, by, state.query, limit=PAGE_ROWS, as_of=as_of)
+        group = group_findings if subject == "findings" else group_assets
+        groups = group(app, by, state.query, limit=PAGE_ROWS, as_of=as_of)
     found = browse(
         app,
         subject,

@@ -40,6 +40,7 @@ MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
             Room("Runs", "/runs", "run"),
             Room("Transform maps", "/maps", "map"),
             Room("Data models", "/models", "model"),
+            Room("Identification rules", "/identification", "rule"),
         ),
     ),
     (

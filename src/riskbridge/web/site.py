@@ -19,6 +19,7 @@ from riskbridge.web import (
     editing,
     holding,
     home,
+    identifying,
     listing,
     login,
     mapping,
@@ -30,7 +31,21 @@ from riskbridge.web import (
 from riskbridge.web.access import LoginNeededError
 from riskbridge.web.render import STATIC, page
 
-ROOMS = (login, home, listing, details, holding, connecting, editing, running, mapping, scoring, settings, wizard)
+ROOMS = (
+    login,
+    home,
+    identifying,
+    listing,
+    details,
+    holding,
+    connecting,
+    editing,
+    running,
+    mapping,
+    scoring,
+    settings,
+    wizard,
+)
 
 
 def make_site(service: Service) -> FastAPI:

@@ -22,14 +22,16 @@ from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
 from riskbridge.web.forms import Form, typed_values
 from riskbridge.web.render import page
+from riskbridge.web.ruleset import is_rule_edit, typed_rules
 
 router = APIRouter(default_response_class=HTMLResponse)
-Step = Literal["basics", "model", "map", "profile", "review"]
+Step = Literal["basics", "model", "map", "profile", "rules", "review"]
 LABELS: dict[Step, str] = {
     "basics": "Basic details",
     "model": "Data model",
     "map": "Transform map",
     "profile": "Profile",
+    "rules": "Identification rules",
     "review": "Review & confirm",
 }
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -55,6 +57,7 @@ TEXTS: dict[Step, tuple[str, ...]] = {
         *("profile_name", "profile_description", "device_filter", "finding_filter", "strategy", "page_size"),
         "transform_map",
     ),
+    "rules": (),
     "review": (),
 }
 TICKS: dict[Step, tuple[str, ...]] = {
@@ -62,6 +65,7 @@ TICKS: dict[Step, tuple[str, ...]] = {
     "model": (),
     "map": (),
     "profile": ("has_software", "is_active"),
+    "rules": (),
     "review": (),
 }
 BEGINNING = {
@@ -124,6 +128,8 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
     try:
         if verb == "to" and target in STEPS:
             return RedirectResponse(_address(draft, target), 303)
+        if step == "rules" and (is_rule_edit(typed) or verb == "reset"):
+            return _step(request, caller, service, draft, step)
         if verb == "test" or (verb == "next" and step == "basics" and not over_api.show_draft(draft).is_tested):
             draft = over_api.check_draft(service, draft)
             if verb == "test" or not over_api.show_draft(draft).is_tested:
@@ -143,7 +149,10 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
 
 def _keep(caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Draft:
     draft = _draft(caller, service, draft_id)
-    return change_draft(service.app, draft, typed_values(typed, TEXTS[step], TICKS[step]))
+    values = typed_values(typed, TEXTS[step], TICKS[step])
+    if step == "rules" and "rule" in typed:
+        values["rules"] = None if typed.get("action") == "reset" else typed_rules(typed)
+    return change_draft(service.app, draft, values)
 
 
 def _step(
@@ -174,15 +183,22 @@ def _step(
         form=form,
         counted=counted,
         faulty=_faulty_steps(over_api.find_faults(draft)),
-        **_choices(service, step, request),
+        **_choices(service, step, request, draft),
     )
 
 
-def _choices(service: Service, step: Step, request: Request) -> dict[str, Any]:
+def _choices(service: Service, step: Step, request: Request, draft: Draft) -> dict[str, Any]:
+    from riskbridge.identity.rules import BUILT_IN_RULES, CHOOSABLE  # noqa: PLC0415 - loads Ibis
+    from riskbridge.matching import rules_as_rows  # noqa: PLC0415
+
     store = service.app.store
     values: dict[str, Any] = {"clouds": CLOUDS, "strategies": [s.value for s in Strategy], "maps": [], "models": []}
     if step in ("map", "profile", "review"):
         values["maps"] = list_summaries(store)
+    if step in ("rules", "review"):
+        rows = rules_as_rows(BUILT_IN_RULES)
+        values |= {"rules": draft.values.get("rules") or rows, "attributes": CHOOSABLE}
+        values["built_in"] = {str(r["name"]) for r in rows}
     if step == "model":
         models = list_models(store)
         values |= {"models": models, "model": show_model(store, request.query_params.get("model") or models[0]["name"])}
@@ -190,7 +206,8 @@ def _choices(service: Service, step: Step, request: Request) -> dict[str, Any]:
 
 
 def _faulty_steps(faults: dict[str, str]) -> set[str]:
-    return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step]) if name in faults}
+    own = {"rules": ("rules",)}
+    return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step], *own.get(step, ())) if name in faults}
 
 
 def _draft(caller: Caller, service: Service, draft_id: str) -> Draft:

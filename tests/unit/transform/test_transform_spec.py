@@ -29,7 +29,7 @@ def with_row(row: str) -> str:
 def test_the_built_in_map_is_read_only_and_maps_every_stream():
     built_in = load_map("defender")
 
-    assert list_maps() == ["defender"]
+    assert list_maps() == ["csv", "defender", "mde-portal", "qualys", "rapid7", "tenable", "wiz"]
     assert (built_in.name, built_in.is_read_only) == ("defender", True)
     assert [(s.source.name, s.target.name) for s in built_in.streams] == [
         ("defender.machines", "asset_draft"),
@@ -60,7 +60,7 @@ def test_a_clone_needs_a_name_of_its_own(name):
 
 @pytest.mark.parametrize("name", ["nessus", "", "../../secrets", "defender.toml"])
 def test_an_unknown_map_is_refused_with_the_known_ones(name):
-    with pytest.raises(ConfigError, match="The built-in maps are: defender") as refused:
+    with pytest.raises(ConfigError, match="The built-in maps are: csv, defender") as refused:
         load_map(name)
 
     assert refused.value.code == "transform.unknown-map"

@@ -55,6 +55,12 @@ class ConfigAccounts:
         with self._database.reading() as session:
             return _value(session.get(AccountRow, account_id), Account)
 
+    def list_accounts(self) -> list[Account]:
+        """Every account, by name."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(AccountRow).order_by(AccountRow.name_key))
+            return [v for row in rows if (v := _value(row, Account)) is not None]
+
     def add_session(self, session: Session) -> None:
         """Keep one, and forget those that have ended."""
         with self._database.writing() as writing:

@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session
 
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, RunOutcome
+from riskbridge.model.file_settings import file_settings_of
 from riskbridge.model.run import RunRecord
 from riskbridge.store.config.accounts import ConfigAccounts
 from riskbridge.store.config.database import Database
 from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
+from riskbridge.store.config.models import ConfigModels
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 
 _SECRETS = frozenset({"client_secret"})
@@ -104,6 +106,11 @@ class ConfigStore:
     def maps(self) -> ConfigMaps:
         """Transform maps in versions."""
         return ConfigMaps(self._database, self._audit, self._actor, self._now)
+
+    @property
+    def data_models(self) -> ConfigModels:
+        """Source data models that people made."""
+        return ConfigModels(self._database, self._audit, self._actor, self._now)
 
     # Connectors
 
@@ -320,6 +327,8 @@ class ConfigStore:
         kind: type[ConnectorRow | ProfileRow],
     ) -> None:
         values = asdict(value)
+        if isinstance(value, Connector) and value.file is not None:
+            values["file"] = value.file.as_dict()
         changed = {n: v for n, v in values.items() if row is None or getattr(row, n) != v}
         if not changed:
             return
@@ -364,7 +373,10 @@ def _nearest(name: str, names: Sequence[str]) -> Sequence[str]:
 
 
 def _value(row: object, kind: type[T]) -> T:
-    return kind(**_columns(row, kind))
+    values = _columns(row, kind)
+    if values.get("file"):
+        values["file"] = file_settings_of(values["file"])
+    return kind(**values)
 
 
 def _record(row: RunRow) -> RunRecord:

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0012"
+HEAD = "0014"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -57,6 +57,19 @@ class ConnectorRow(Base):
     managed_identity: Mapped[str | None] = mapped_column(String(80))
     calls_per_minute: Mapped[int | None]
     secret_expires_on: Mapped[str | None] = mapped_column(String(10))
+    file: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class DataModelRow(Base):
+    """A source data model that a person made; `name_key` is the name without regard to letter case."""
+
+    __tablename__ = "data_model"
+
+    name_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    saved_by: Mapped[str] = mapped_column(String(200))
 
 
 class ProfileRow(Base):
@@ -176,6 +189,7 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    scope: Mapped[str] = mapped_column(String(10), server_default="write")
 
 
 class IdentificationRulesRow(Base):

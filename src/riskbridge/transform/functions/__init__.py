@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from riskbridge.transform.functions.function import Function
-from riskbridge.transform.functions.hosts import Addresses, FirstAddress, HardwareAddresses
+from riskbridge.transform.functions.hosts import Addresses, FirstAddress, FirstName, HardwareAddresses
 from riskbridge.transform.functions.lists import CleanList, Collect, First, Split
 from riskbridge.transform.functions.text import (
     Concat,
@@ -57,6 +57,7 @@ FUNCTIONS: dict[str, type[Any]] = {
     "first": First,
     "addresses": Addresses,
     "first-address": FirstAddress,
+    "first-name": FirstName,
     "hardware-addresses": HardwareAddresses,
 }
 """By the name a map uses."""

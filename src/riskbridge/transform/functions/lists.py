@@ -25,7 +25,7 @@ class CleanList:
 
     def apply(self, values: Sequence[Any]) -> Any:
         """The list."""
-        return clean(_joined(values))
+        return clean(joined(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Collect:
 
     def apply(self, values: Sequence[Any]) -> Any:
         """The list."""
-        return clean(_joined([v if v.type().is_array() else ibis.array([v]) for v in values]))
+        return clean(joined([v if v.type().is_array() else ibis.array([v]) for v in values]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def _usable(texts: Any) -> Any:
     return texts.map(lambda text: text.strip()).filter(lambda text: text.notnull() & (text != ""))
 
 
-def _joined(lists: Sequence[Any]) -> Any:
+def joined(lists: Sequence[Any]) -> Any:
+    """Several lists as one, in their order; a single one as it is."""
     whole = lists[0]
     if len(lists) > 1:
         whole = whole.fill_null(ibis.literal([], TEXTS))

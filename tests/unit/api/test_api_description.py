@@ -1,0 +1,54 @@
+"""What the API says of itself: whole, in step with what is kept, and useful to who makes a client of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from riskbridge.api.application import describe_api
+from riskbridge.api.shapes import ConnectorShown, ProfileShown
+from riskbridge.model.connector import Connector, Profile
+
+DESCRIBED: dict[str, Any] = describe_api()
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, methods in DESCRIBED["paths"].items()
+    for method, operation in methods.items()
+]
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"), [(ConnectorShown, Connector), (ProfileShown, Profile)], ids=["connector", "profile"]
+)
+def test_everything_that_is_kept_is_shown_but_the_secret(shape: Any, kept: Any) -> None:
+    names = {f.name for f in fields(kept)} - {"client_secret"}
+    assert names - set(shape.model_fields) == set()
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_an_operation_tells_of_every_problem_it_may_meet(path: str, method: str, operation: dict[str, Any]) -> None:
+    problems = {s for s, answer in operation["responses"].items() if answer.get("content") == PROBLEM}
+    needed = {"400", "401", "403", "404", "422", "500", "502", "503"}
+    needed |= {"413", "415"} if "requestBody" in operation else set()
+    is_edit = any(p["name"].lower() == "if-match" for p in operation.get("parameters", ()))
+    needed |= {"412", "428"} if is_edit else set()
+    assert needed <= problems
+    assert operation["description"]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_a_change_of_something_kept_wants_its_tag(path: str, method: str, operation: dict[str, Any]) -> None:
+    without = {"/connectors/{name}/runs/current", "/api-tokens/{token_id}"}
+    if method in ("put", "patch", "delete") and path not in without:
+        assert any(p["name"].lower() == "if-match" for p in operation["parameters"]), path
+
+
+def test_rows_are_described_by_the_columns_of_their_tables() -> None:
+    schemas = DESCRIBED["components"]["schemas"]
+    assert schemas["HoldRow"]["properties"]["hold_id"] == {"type": "string"}
+    assert schemas["FindingRow"]["properties"]["qds"]["type"] == ["integer", "null"]
+    assert schemas["EventRow"]["properties"]["at"]["format"] == "date-time"
+    assert {"cve_id", "owner", "asset_name", "epss"} <= schemas["FindingRow"]["properties"].keys()
