@@ -283,12 +283,11 @@ class App:
 
     @property
     def remapper(self) -> Remapper:
-        """What maps anew what is staged."""
+        """Maps anew what is staged."""
         from riskbridge.staging.area import StagingArea  # noqa: PLC0415 - loads Arrow
 
-        return Remapper(
-            self.store, self.warehouse, StagingArea(self.settings.staging_path), self.now, self._plan, self._parts
-        )
+        area = StagingArea(self.settings.staging_path)
+        return Remapper(self.store, self.warehouse, area, self.now, self._plan, self._parts)
 
     def _parts(self, source: Source, open_stream: Callable[[str], StagedStream], transform_map: TransformMap) -> Parts:
         from riskbridge.pipeline.run import Parts  # noqa: PLC0415 - loads Ibis
@@ -418,7 +417,7 @@ class App:
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
         (score,) = self.engine.records(scores.filter(scores.score_key == finding["score_key"]))
-        explanation = explain_qds(score, load_score_settings(self.store))
+        explanation = explain_qds(score, load_score_settings(self.store), str(finding["connector_id"]))
         return {
             "finding": finding,
             "score": explanation.score,

@@ -8,6 +8,7 @@ from typing import Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
+from riskbridge.file_connectors import find_models, require_mapped
 from riskbridge.maps import require_map
 from riskbridge.model.connector import Connector, Profile, Strategy, connector_name, new_profile, profile_name
 
@@ -140,8 +141,10 @@ def check_profile(app: App, profile: Profile) -> None:
             code="profile.bad-value",
             remedy=f"Choose one of: {', '.join(words)}.",
         )
-    kinds = {c.connector_id: c.kind for c in app.store.list_connectors()}
-    require_map(app.store, profile, kinds.get(profile.connector_id, "defender"))
+    found = next((c for c in app.store.list_connectors() if c.connector_id == profile.connector_id), None)
+    require_map(app.store, profile, "defender" if found is None else found.kind)
+    if found is not None and found.file is not None:
+        require_mapped(app.store, find_models(app.store, found.file), profile.transform_map)
     if profile.page_size is not None and not 1 <= profile.page_size <= LARGEST_PAGE:
         raise InputError(
             f"A page cannot have {profile.page_size:,} rows.",

@@ -71,7 +71,7 @@ def _chosen(app: App, finding_id: str | None, query: str | None) -> ir.Table:
             code="decision.no-subject",
             remedy="Name a finding's id, or give --where with a query that is not empty.",
         )
-    tables = Moment(app.warehouse, app.now(), load_sla(app.store)).finding_tables()
+    tables = Moment(app.warehouse, app.now(), load_sla(app.store), sources=app.source_names()).finding_tables()
     if finding_id is None:
         return select_findings(tables, query or "", app.now())
     found = app.find_finding(finding_id)["finding_id"]

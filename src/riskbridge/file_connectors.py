@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskbridge.data_models import find_source_model
-from riskbridge.errors import InputError
+from riskbridge.errors import ConfigError, InputError
+from riskbridge.maps import find_map
 from riskbridge.model.connector import Connector, RunOutcome
 from riskbridge.model.file_formats import find_format
 from riskbridge.model.file_settings import FileSettings
 from riskbridge.model.source_model import SourceModel
+from riskbridge.model.target import ASSET_DRAFT, DETECTION_DRAFT
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
@@ -123,6 +125,29 @@ def plan_files(store: ConfigStore, connector: Connector) -> FilePlan:
         known=_known_files(store, connector),
         scope=json.dumps([models.findings.name, models.assets and models.assets.name, settings.takes]),
     )
+
+
+def require_mapped(store: ConfigStore, models: FileModels, transform_map: str) -> None:
+    """Raise unless a map says what findings and devices of the files are.
+
+    Raises:
+        InputError: `map.unknown`.
+        ConfigError: `transform.no-stream`.
+    """
+    found = find_map(store, transform_map)
+    mapped = {(s.source.name, s.target.name) for s in found.streams}
+    hosts = [models.findings, *([models.assets] if models.assets is not None else [])]
+    missing = []
+    if (models.findings.name, DETECTION_DRAFT.name) not in mapped:
+        missing.append(f"{models.findings.name} to {DETECTION_DRAFT.name}")
+    if not any((m.name, ASSET_DRAFT.name) in mapped for m in hosts):
+        missing.append(f"{hosts[-1].name} to {ASSET_DRAFT.name}")
+    if missing:
+        raise ConfigError(
+            f"The map '{found.name}' does not map {' and '.join(missing)}, which the files need.",
+            code="transform.no-stream",
+            remedy="Choose another map, or add the streams: riskbridge map show NAME",
+        )
 
 
 def _known_files(store: ConfigStore, connector: Connector) -> dict[str, str]:

@@ -11,13 +11,12 @@ from riskbridge.app import App
 from riskbridge.connectors import UNTESTED
 from riskbridge.data_models import find_source_model
 from riskbridge.errors import ConfigError, InputError
-from riskbridge.file_connectors import FileModels, file_settings, find_models, open_files, source_name
-from riskbridge.maps import find_map, list_users
+from riskbridge.file_connectors import file_settings, find_models, open_files, require_mapped, source_name
+from riskbridge.maps import list_users
 from riskbridge.model.connector import Connector, Profile, connector_name, new_connector, new_profile
 from riskbridge.model.file_formats import FILE_FORMATS, find_format
 from riskbridge.model.file_settings import FileSettings, file_settings_of
 from riskbridge.model.source_model import SourceModel, parse_model
-from riskbridge.model.target import ASSET_DRAFT, DETECTION_DRAFT
 
 if TYPE_CHECKING:
     from riskbridge.source.file.infer import InferredModel
@@ -84,7 +83,7 @@ def check_settings(app: App, settings: FileSettings, profile: Profile) -> None:
             code="file.no-map",
             remedy="Name a transform map; begin one with: riskbridge map new NAME --source MODEL",
         )
-    _require_mapped(app, models, profile.transform_map)
+    require_mapped(app.store, models, profile.transform_map)
 
 
 def add_connector(app: App, connector: Connector, profile: Profile) -> Connector:
@@ -212,23 +211,6 @@ def delete_model(app: App, name: str) -> None:
             remedy="Change or delete these first.",
         )
     app.store.data_models.delete_model(model.name)
-
-
-def _require_mapped(app: App, models: FileModels, transform_map: str) -> None:
-    found = find_map(app.store, transform_map)
-    mapped = {(s.source.name, s.target.name) for s in found.streams}
-    hosts = [models.findings, *([models.assets] if models.assets is not None else [])]
-    missing = []
-    if (models.findings.name, DETECTION_DRAFT.name) not in mapped:
-        missing.append(f"{models.findings.name} to {DETECTION_DRAFT.name}")
-    if not any((m.name, ASSET_DRAFT.name) in mapped for m in hosts):
-        missing.append(f"{hosts[-1].name} to {ASSET_DRAFT.name}")
-    if missing:
-        raise ConfigError(
-            f"The map '{found.name}' does not map {' and '.join(missing)}, which the files need.",
-            code="transform.no-stream",
-            remedy="Choose another map, or add the streams: riskbridge map show NAME",
-        )
 
 
 def _require_own(app: App, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from riskbridge.app import App
 from riskbridge.feeds import rescore
+from riskbridge.model.score_map import ScoreMap
 from riskbridge.scoring import (
     forget_score_settings,
     load_score_settings,
@@ -40,9 +41,34 @@ def reset_weights(app: App) -> dict[str, int] | None:
     """Score everything anew with the built-in weights and keep them; rules stay. Gives what moved."""
     from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415 - with what is scored
 
-    built_in = ScoreSettings(rules=load_score_settings(app.store).rules)
+    kept = load_score_settings(app.store)
+    built_in = replace(kept, qds=ScoreSettings().qds, trurisk=ScoreSettings().trurisk)
     moved = rescore(app, "weights reset", settings=built_in)
     forget_score_settings(app.store)
+    return moved
+
+
+def change_score_map(app: App, connector: str, score_map: ScoreMap | None) -> dict[str, int] | None:
+    """Score everything anew with another score map for a connector, then keep it; gives what moved.
+
+    Args:
+        app: The home.
+        connector: Name.
+        score_map: The connector's own map; None takes the suggested one again.
+
+    Raises:
+        InputError: `connector.unknown`.
+    """
+    found = app.store.get_connector(connector)
+    kept = load_score_settings(app.store)
+    own = {c: m for c, m in kept.own_score_maps.items() if c != found.connector_id}
+    if score_map is not None:
+        own[found.connector_id] = score_map
+    moved = rescore(app, f"score map of {found.name}", settings=replace(kept, own_score_maps=own))
+    if score_map is None:
+        app.store.score_maps.delete_score_map(found)
+    else:
+        app.store.score_maps.save_score_map(found, score_map)
     return moved
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from riskbridge.errors import InputError
+from riskbridge.model.tag import Tag
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
     from riskbridge.score.rules import AssetRule, Condition
     from riskbridge.score.settings import ScoreSettings
+    from riskbridge.score.tags import TagRule
 
 SETTING = "score.weights"
 RULES = "score.rules"
@@ -25,7 +27,13 @@ def load_score_settings(store: ConfigStore) -> ScoreSettings:
     from riskbridge.score.settings import ScoreSettings  # noqa: PLC0415 - with what is scored
 
     chosen = with_changes(ScoreSettings(), store.find_setting(SETTING) or {})
-    return replace(chosen, rules=make_rules(list_rules(store)))
+    return replace(
+        chosen,
+        rules=make_rules(list_rules(store)),
+        own_score_maps=store.score_maps.list_score_maps(),
+        tags=make_tags(store.tags.list_tags()),
+        assigned_tags=store.tags.list_assigned(),
+    )
 
 
 def list_rules(store: ConfigStore) -> dict[str, dict[str, Any]]:
@@ -91,11 +99,25 @@ def make_rules(rules: Mapping[str, dict[str, Any]]) -> tuple[AssetRule, ...]:
     )
 
 
+def make_tags(tags: Iterable[Tag]) -> tuple[TagRule, ...]:
+    """Tags as scoring takes them.
+
+    Raises:
+        InputError: `qql.*`, or `score.bad-rule`: a query asks for something that follows from scores.
+    """
+    from riskbridge.score.tags import TagRule  # noqa: PLC0415
+
+    return tuple(TagRule(t.name, None if t.query is None else _condition(t.name, t.query), t.acs) for t in tags)
+
+
 def _condition(name: str, query: str) -> Condition:
+    import ibis  # noqa: PLC0415
+
     from riskbridge.model.target import ASSET, ASSET_SCORE  # noqa: PLC0415
     from riskbridge.search.compile import compile_query, referenced_columns  # noqa: PLC0415
 
-    known = {*ASSET.names, "operating_system"} - {n for n in ASSET_SCORE.names if n != "asset_id"}
+    computed = {"operating_system", "operating_system_category"}
+    known = {*ASSET.names, *computed} - {n for n in ASSET_SCORE.names if n != "asset_id"}
     circular = sorted(referenced_columns(query, "assets") - known)
     if circular:
         raise InputError(
@@ -104,6 +126,9 @@ def _condition(name: str, query: str) -> Condition:
             remedy="Choose assets by what they are: name, group, tags, operating system, dates.",
         )
 
+    # Refused now, and not when a run asks: rows of findings or software are not at hand there.
+    form = ibis.table({**ASSET.types, **dict.fromkeys(computed, "string")}, name="asset")
+    compile_query(query, form, "assets", datetime.now(UTC))
     return lambda assets: compile_query(query, assets, "assets", datetime.now(UTC))
 
 

@@ -28,6 +28,8 @@ from riskbridge.service import Service
 from riskbridge.web.site import make_site
 
 LARGEST_BODY = 1 << 20
+UPLOADS = "/api/v1/uploads"
+"""The one route whose bodies may be larger: by the setting `largest_upload_mib`, and a form around the file."""
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -119,7 +121,7 @@ def make_server(service: Service, binding: Binding) -> Starlette:
         middleware=[
             # A name of somebody else's that leads here must not open what is meant for this machine alone.
             Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False),
-            Middleware(_Guard),
+            Middleware(_Guard, largest_upload=(service.app.settings.largest_upload_mib << 20) + LARGEST_BODY),
             Middleware(GZipMiddleware, minimum_size=2_000),
         ],
     )
@@ -160,20 +162,22 @@ async def _is_alive(_: Request) -> Response:
 class _Guard:
     """Bounds what comes in, and puts the same protective headers on everything that goes out."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, largest_upload: int) -> None:
         self._app = app
+        self._largest_upload = largest_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        is_too_large = not declared.isdigit() or int(declared) > LARGEST_BODY
-        receiving = _bounded(receive, 0 if is_too_large else LARGEST_BODY)
+        most = self._largest_upload if scope["path"] == UPLOADS and scope["method"] == "POST" else LARGEST_BODY
+        is_too_large = not declared.isdigit() or int(declared) > most
+        receiving = _bounded(receive, 0 if is_too_large else most, most)
         await self._app(scope, receiving, _with_headers(send, scope["path"]))
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
+def _bounded(receive: Receive, most: int, told: int) -> Receive:
     """What comes in, up to so many bytes; whoever reads on answers 413, which is where logins have been looked at."""
     taken = 0
 
@@ -182,7 +186,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > most or (most == 0 and message["type"] == "http.request"):
-            raise HTTPException(413, f"The body is larger than {LARGEST_BODY:,} bytes")
+            raise HTTPException(413, f"The body is larger than {told:,} bytes")
         return message
 
     return bounded

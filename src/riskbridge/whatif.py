@@ -53,14 +53,16 @@ def try_weights(app: App, changes: dict[str, Any], *, rules: dict[str, dict[str,
     engine, warehouse = app.engine, app.warehouse
     findings = _counting(app)
     keys = findings.group_by("score_key").agg(
-        cve_id=findings.cve_id.max(), source_severity=findings.source_severity.max()
+        cve_id=findings.cve_id.max(),
+        source_severity=findings.source_severity.max(),
+        connector_id=findings.connector_id.max(),
     )
     scores = engine.materialise(score_cves(keys, warehouse.table(CVE), other, app.now().date()), "tried")
     both = findings.join(scores.select("score_key", now_qds="qds"), "score_key")
     both = engine.materialise(both.select("finding_id", "asset_id", "qds", "now_qds"), "tried_findings")
     assets = warehouse.current(ASSET)
     scores_of = [n for n in ASSET_SCORE.names if n != "asset_id"]
-    facing = apply_rules(with_operating_system(assets.drop(*scores_of)), other.rules, other.trurisk.default_acs)
+    facing = apply_rules(with_operating_system(assets.drop(*scores_of)), other.asset_rules, other.trurisk.default_acs)
     tried = score_assets(both.select("asset_id", qds="now_qds"), facing, other)
     tried = tried.select("asset_id", now_trurisk="trurisk", now_acs="acs")
     moved = assets.select("asset_id", "asset_name", "trurisk", "acs").join(tried, "asset_id")

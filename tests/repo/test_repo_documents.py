@@ -10,6 +10,7 @@ import riskbridge.cli.feeds
 import riskbridge.cli.file
 import riskbridge.cli.held
 import riskbridge.cli.identity
+import riskbridge.cli.lists
 import riskbridge.cli.map
 import riskbridge.cli.model
 import riskbridge.cli.openapi
@@ -19,8 +20,11 @@ import riskbridge.cli.qql
 import riskbridge.cli.record
 import riskbridge.cli.rule
 import riskbridge.cli.score
+import riskbridge.cli.score_map
 import riskbridge.cli.serve
-import riskbridge.cli.token  # noqa: F401 - as those above it adds its commands
+import riskbridge.cli.tag
+import riskbridge.cli.token
+import riskbridge.cli.view  # noqa: F401 - as those above it adds its commands
 from riskbridge.cli.commands import app
 
 ROOT = Path(__file__).parents[2]

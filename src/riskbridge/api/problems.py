@@ -18,7 +18,7 @@ from riskbridge.errors import ConfigError, FatalError, InputError, RetryableErro
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 50
-_CONFLICTS = ("run.under-way", "run.not-under-way", "hold.decided", "map.in-use")
+_CONFLICTS = ("run.under-way", "run.not-under-way", "hold.decided", "map.in-use", "model.in-use", "upload.in-use")
 _BY_CODE = {
     "cloud.unknown": HTTPStatus.BAD_REQUEST,
     "score.unknown-rule": HTTPStatus.NOT_FOUND,
@@ -31,6 +31,7 @@ _BY_CODE = {
     "edit.no-tag": HTTPStatus.PRECONDITION_REQUIRED,
     "edit.stale": HTTPStatus.PRECONDITION_FAILED,
     "request.not-json": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "upload.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "request.too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 }
 _STATUS: dict[type[RiskbridgeError], HTTPStatus] = {

@@ -17,6 +17,7 @@ def main() -> None:
         file,  # noqa: F401
         held,  # noqa: F401
         identity,  # noqa: F401
+        lists,  # noqa: F401
         map,  # noqa: A004, F401
         model,  # noqa: F401
         openapi,  # noqa: F401
@@ -26,8 +27,11 @@ def main() -> None:
         record,  # noqa: F401
         rule,  # noqa: F401
         score,  # noqa: F401
+        score_map,  # noqa: F401
         serve,  # noqa: F401
+        tag,  # noqa: F401
         token,  # noqa: F401
+        view,  # noqa: F401
     )
     from riskbridge.cli.commands import app  # noqa: PLC0415 - keeps the import of this package light
 

@@ -339,40 +339,6 @@ def rejects(home: Home = None, limit: Limit = 50, *, as_json: Json = False) -> N
 
 
 @app.command()
-def assets(
-    query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
-    home: Home = None,
-    limit: Limit = 20,
-    as_of: AsOf = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Search assets, highest TruRisk first."""
-    from riskbridge.cli.render import ASSET_COLUMNS, render_listing  # noqa: PLC0415
-
-    with open_app(home) as opened:
-        render_listing(opened.list_assets(query, limit=limit, as_of=as_of), ASSET_COLUMNS, "assets", as_json=as_json)
-
-
-@app.command()
-def findings(
-    query: Annotated[str, typer.Argument(help="QQL; empty for all")] = "",
-    home: Home = None,
-    limit: Limit = 20,
-    as_of: AsOf = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Search findings, highest QDS first."""
-    from riskbridge.cli.render import FINDING_COLUMNS, render_listing  # noqa: PLC0415
-
-    with open_app(home) as opened:
-        render_listing(
-            opened.list_findings(query, limit=limit, as_of=as_of), FINDING_COLUMNS, "findings", as_json=as_json
-        )
-
-
-@app.command()
 def explain(
     kind: Annotated[str, typer.Argument(help="finding or asset")],
     identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it")],

@@ -17,9 +17,9 @@ import ibis.expr.types as ir
 from riskbridge.model.schema import TEXTS
 from riskbridge.model.target import ASSET, ASSET_SCORE
 
-_LATER = (*ASSET_SCORE.names[1:], "valid_from_run", "valid_to_run")
+_LATER = (*ASSET_SCORE.names[1:], "source_tags", "valid_from_run", "valid_to_run")
 COLUMNS = tuple(name for name in ASSET.names if name not in _LATER)
-"""The columns of ASSET but those of scores and validity."""
+"""The columns of ASSET but those of scores, tags given later, and validity."""
 
 _OWN = ("asset_id", "sources", "source_count", "primary_source_asset_id", "attribute_origins")
 _ARRAYS = tuple(c.name for c in ASSET if c.type == TEXTS and c.name in COLUMNS and c.name not in _OWN)

@@ -212,6 +212,12 @@ def finding_events(
         rows = rows.mutate(cause=none, cause_text=none)
     else:
         rows = rows.left_join(causes.rename(cause_key="score_key"), [("score_key", "cause_key")])
+        # A score that was none before is that of a score map made or taken away.
+        is_mapped = (rows.change == "rescored") & rows.cause.isnull() & rows.cve_id.isnull()
+        rows = rows.mutate(
+            cause=ibis.ifelse(is_mapped, "score-map", rows.cause),
+            cause_text=ibis.ifelse(is_mapped, "the score map changed", rows.cause_text),
+        )
     why = (ibis.literal(": ") + rows.cause_text).fill_null("")
     moved = ibis.literal("QDS ") + rows.was_qds.cast("string").fill_null("") + " to " + rows.qds.cast("string") + why
     detail = ibis.cases(

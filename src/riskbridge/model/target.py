@@ -232,6 +232,9 @@ ASSET = Table(
         Column("asset_id", "string", nullable=False, description="Stable id of the asset"),
         *_ASSET_ATTRIBUTES,
         Column("sources", TEXTS, description="Inventory source names, sorted", example="MS Defender"),
+        Column(
+            "source_tags", TEXTS, description="Tags of its sources, sorted; `tags` has those of people and rules too"
+        ),
         Column("source_count", "int64", nullable=False, description="Source records behind it"),
         Column("primary_source_asset_id", "string", nullable=False, description="Source record whose attributes won"),
         Column(

@@ -1,4 +1,4 @@
-"""What the scores of a run say about assets: those that are new, and those whose TruRisk moved."""
+"""What a run says about assets: those that are new, those whose TruRisk moved, and those whose tags are others."""
 
 from __future__ import annotations
 
@@ -41,4 +41,17 @@ def asset_events(fresh: ir.Table, stored: ir.Table, sighting: Sighting) -> ir.Ta
         reason=ibis.null("string"),
         detail=added.asset_name,
     )
-    return new.select(*columns).union(rescored.select(*columns))
+    was = stored.select(was_id="asset_id", was_tags="tags")
+    rows = fresh.join(was, [("asset_id", "was_id")])
+    rows = rows.filter(~rows.tags.identical_to(rows.was_tags))
+    before, after = (tags.join(", ").nullif("").fill_null("none") for tags in (rows.was_tags, rows.tags))
+    tagged = rows.select(
+        event_id=hash_id(str(sighting.run), "asset-tagged", rows.asset_id),
+        at=at,
+        kind=ibis.literal("asset-tagged"),
+        subject_id=rows.asset_id,
+        asset_id=rows.asset_id,
+        reason=ibis.null("string"),
+        detail=ibis.literal("tags ") + before + " to " + after,
+    )
+    return new.select(*columns).union(rescored.select(*columns)).union(tagged.select(*columns))

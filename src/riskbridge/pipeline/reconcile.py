@@ -45,8 +45,9 @@ from riskbridge.pipeline.identifying import IdentityInputs, identify_records, li
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
 from riskbridge.pipeline.software import compare_software
+from riskbridge.pipeline.tags import with_tags
 from riskbridge.score.causes import score_causes
-from riskbridge.score.qds import score_cves, score_key, severity_number
+from riskbridge.score.qds import finding_severity, mapped_anew, moved_scores, score_cves, score_key
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
@@ -333,13 +334,16 @@ class Reconciliation:
         rolled = self._rolled_up(versions, is_first=is_first)
         if not is_first:
             rolled = engine.materialise(rolled, "rolled")
-        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity))
-        scores = self._score_cves(rolled, findings, is_first=is_first)
+        own = self.settings.own_score_maps
+        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
+        mapped = mapped_anew(findings, self.settings)
+        scores = self._score_cves(rolled, mapped, is_first=is_first)
         scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
         if is_first:
             followed = first_findings(scored)
         else:
-            scored = scored.union(self._rescored(findings, rolled, scores))
+            moved = moved_scores(mapped.anti_join(rolled, "finding_id"), scores)
+            scored = scored.union(moved.select(*ROLLED_UP, "qds", "score_key"))
             heirs = self._heirs(versions)
             at, run = self.sighting.observed_at, self.sighting.run
             changed = follow(scored, findings, run=run, observed_at=at, heirs=heirs)
@@ -379,10 +383,11 @@ class Reconciliation:
         self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
-        keys = rolled.select("score_key", "cve_id", severity_word="source_severity")
+        columns = ("score_key", "cve_id", "connector_id", "source_severity")
+        keys = rolled.select(*columns)
         if not is_first:
-            keys = keys.union(findings.select("score_key", "cve_id", severity_word="source_severity"))
-        keys = keys.group_by("score_key").agg(cve_id=keys.cve_id.max(), source_severity=keys.severity_word.max())
+            keys = keys.union(findings.select(*columns))
+        keys = keys.group_by("score_key").agg(**{n: keys[n].max() for n in columns[1:]})
         cve = self.changes.contents[CVE.name]
         scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
         self.changes.contents["cve_score"] = scores
@@ -402,18 +407,13 @@ class Reconciliation:
             concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
             kept = stored.anti_join(touched, "detection_id").semi_join(concerned, "finding_id")
             after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
-        after = after.mutate(severity=severity_number(after.finding_severity))
+        word = after.finding_severity
+        after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, self.settings))
         counted = after.group_by("finding_id").agg(number=after.count())
         shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
         if self.engine.scalar(shared.count()) == 0:
             return lift(after)
         return lift(after.anti_join(shared, "finding_id")).union(roll_up(after.semi_join(shared, "finding_id")))
-
-    def _rescored(self, findings: ir.Table, rolled: ir.Table, scores: ir.Table) -> ir.Table:
-        others = findings.anti_join(rolled, "finding_id")
-        others = others.join(scores.select("score_key", now_qds="qds"), "score_key")
-        others = others.filter(others.qds != others.now_qds).mutate(qds=lambda t: t.now_qds)
-        return others.select(*ROLLED_UP, "qds", "score_key")
 
     def _heirs(self, versions: ir.Table) -> ir.Table | None:
         """Findings that take over detections of others; None while no record moves, which then costs nothing."""
@@ -449,8 +449,9 @@ class Reconciliation:
         if not is_first:
             open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
         open_findings = open_findings.select("asset_id", "qds")
-        assets = _known(self._assets)
-        facing = apply_rules(with_operating_system(assets), self.settings.rules, self.settings.trurisk.default_acs)
+        assets = with_tags(self.engine, _known(self._assets), self.settings)
+        default_acs = self.settings.trurisk.default_acs
+        facing = apply_rules(with_operating_system(assets), self.settings.asset_rules, default_acs)
         scores = score_assets(open_findings, facing, self.settings)
         columns = [n for n in ASSET.names if n not in ("valid_from_run", "valid_to_run")]
         scored = engine.materialise(assets.join(scores, "asset_id").select(*columns), "asset_scored")

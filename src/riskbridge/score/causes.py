@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.score.settings import BAND_NAMES
+from riskbridge.score.settings import BAND_NAMES, SCORE_MAP_FORMULA
 
 DEFENDER = "Defender"
 
@@ -22,7 +22,7 @@ def score_causes(before: ir.Table, after: ir.Table, cve: ir.Table, labels: Mappi
         labels: Feed (`kev`, `epss`, `exploits`, `cvss`) to its name and day in words.
 
     Returns:
-        `score_key`, `cause` (`epss`, `kev`, `exploits`, `cvss`, `trending` or `formula`, the first that differs) and
+        `score_key`, `cause` (`epss`, `kev`, `exploits`, `cvss`, `trending`, `formula` or `score-map`, the first that differs) and
         `cause_text` (each of them with the old and the new value and the feed that says so), one row a score that moved.
     """
     was = before.rename({f"was_{n}": n for n in before.columns})
@@ -62,9 +62,11 @@ def score_causes(before: ir.Table, after: ir.Table, cve: ir.Table, labels: Mappi
         moved.append((differs, cause))
         values = old.cast("string").fill_null(none) + " to " + new.cast("string").fill_null(none)
         text = text + ibis.ifelse(differs, ibis.literal(f", {noun} ") + values + " (" + told_by + ")", "")
-    # Where no factor differs the weights do.
-    cause = ibis.cases(*moved, else_="formula")
-    told = text.substr(2).nullif("").fill_null("weights changed")
+    # Where no factor differs the weights do, or the score map.
+    is_mapped = rows.formula == SCORE_MAP_FORMULA
+    cause = ibis.cases(*moved, (is_mapped, "score-map"), else_="formula")
+    changed = ibis.ifelse(is_mapped, "the score map changed", "weights changed")
+    told = text.substr(2).nullif("").coalesce(changed)
     return rows.select(score_key="score_key", cause=cause, cause_text=told)
 
 

@@ -68,18 +68,19 @@ class Explanation:
     why: str
 
 
-def explain_qds(row: Mapping[str, Any], settings: ScoreSettings) -> Explanation:
+def explain_qds(row: Mapping[str, Any], settings: ScoreSettings, connector_id: str | None = None) -> Explanation:
     """How a row of CVE_SCORE came to its QDS.
 
     Args:
         row: The columns of CVE_SCORE.
         settings: Those the score was made with; other weights explain another score.
+        connector_id: The finding's connector, whose score map may be its own.
 
     Raises:
         InputError: `score.unknown-formula`: the row was made by a formula that this release does not know.
     """
     if row["formula"] == SCORE_MAP_FORMULA:
-        return _explain_mapped(row)
+        return _explain_mapped(row, settings, connector_id)
     if row["formula"] != QDS_FORMULA:
         raise _unknown_formula(row["formula"])
     factors, total, ceiling = (
@@ -121,11 +122,16 @@ def explain_trurisk(row: Mapping[str, Any], settings: ScoreSettings) -> Explanat
     return Explanation(row["trurisk_formula"], (*multipliers, *factors), total, score, why)
 
 
-def _explain_mapped(row: Mapping[str, Any]) -> Explanation:
+def _explain_mapped(row: Mapping[str, Any], settings: ScoreSettings, connector_id: str | None) -> Explanation:
     word = row["source_severity"]
     said = f"the source's word is {word}" if word else "the source states no severity"
-    qds = int(row["qds"])
-    factor = Factor("severity", float(qds), 1.0, float(qds), f"{said}; the score map gives {qds}")
+    qds, score_map = int(row["qds"]), settings.score_map_of(connector_id)
+    severity = score_map.severity_of(word)
+    is_known = any((word or "").strip().casefold() in map(str.casefold, r.source_values) for r in score_map.rows)
+    by = "which is" if is_known else "which no row has, so the default,"
+    whose = "the connector's own score map" if connector_id in settings.own_score_maps else "the score map"
+    text = f"{said}, {by} severity {severity}; {whose} gives {qds}"
+    factor = Factor("severity", float(qds), 1.0, float(qds), text)
     return Explanation(row["formula"], (factor,), float(qds), qds, f"no CVE; {said}")
 
 

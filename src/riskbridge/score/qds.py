@@ -6,6 +6,7 @@ A finding's score depends on its CVE and on its severity word alone, so scores a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 
 import ibis
@@ -44,9 +45,22 @@ _COLUMNS = (
 )
 
 
-def score_key(cve_id: ir.StringValue, source_severity: ir.StringValue) -> ir.StringValue:
-    """The key of a score: the CVE id, a bar and the severity word in lower case; what is null counts as empty."""
-    return cve_id.fill_null("") + "|" + lower(source_severity.fill_null(""))
+def score_key(
+    cve_id: ir.StringValue,
+    source_severity: ir.StringValue,
+    connector_id: ir.StringValue | None = None,
+    mapped: Collection[str] = (),
+) -> ir.StringValue:
+    """The key of a score: the CVE id, a bar and the severity word in lower case; what is null counts as empty.
+
+    A bar and the connector id follow where there is no CVE and the connector is one of `mapped`: those with a score map
+    of their own.
+    """
+    key = cve_id.fill_null("") + "|" + lower(source_severity.fill_null(""))
+    if connector_id is None or not mapped:
+        return key
+    is_mapped = cve_id.isnull() & connector_id.isin(sorted(mapped))
+    return key + ibis.ifelse(is_mapped, ibis.literal("|") + connector_id, "")
 
 
 def assign_score_keys(findings: ir.Table) -> ir.Table:
@@ -63,6 +77,52 @@ def severity_number(word: ir.StringValue, score_map: ScoreMap = _DEFAULT_MAP) ->
     return ibis.cases(*found, else_=default) if found else default
 
 
+def finding_severity(
+    word: ir.StringValue, cve_id: ir.StringValue, connector_id: ir.StringValue, settings: ScoreSettings
+) -> ir.IntegerValue:
+    """Severity 1 to 5 of a finding: by its connector's own score map where it has no CVE, else by the general one."""
+    general = severity_number(word, settings.score_map)
+    own = [
+        (cve_id.isnull() & (connector_id == connector), severity_number(word, score_map))
+        for connector, score_map in settings.own_score_maps.items()
+    ]
+    return ibis.cases(*own, else_=general) if own else general
+
+
+def mapped_anew(findings: ir.Table, settings: ScoreSettings) -> ir.Table:
+    """Stored findings with the severity and the score key that score maps give them today.
+
+    Args:
+        findings: Current rows of FINDING.
+        settings: With the maps.
+
+    Returns:
+        The same rows and columns, and `is_mapped_anew`: a map made one of both another.
+    """
+    is_open = findings.cve_id.isnull()
+    key = score_key(findings.cve_id, findings.source_severity, findings.connector_id, settings.own_score_maps)
+    severity = finding_severity(findings.source_severity, findings.cve_id, findings.connector_id, settings)
+    rows = findings.mutate(
+        now_key=ibis.ifelse(is_open, key, findings.score_key),
+        now_severity=ibis.ifelse(is_open, severity, findings.severity),
+    )
+    has_changed = (rows.now_key != rows.score_key) | (rows.now_severity != rows.severity)
+    return rows.mutate(is_mapped_anew=has_changed, score_key=rows.now_key, severity=rows.now_severity).drop(
+        "now_key", "now_severity"
+    )
+
+
+def moved_scores(findings: ir.Table, scores: ir.Table) -> ir.Table:
+    """Stored findings whose score or severity is another now, with the new ones.
+
+    Args:
+        findings: As `mapped_anew` gives them.
+        scores: The columns of CVE_SCORE, as computed now.
+    """
+    rows = findings.join(scores.select("score_key", now_qds="qds"), "score_key")
+    return rows.filter((rows.qds != rows.now_qds) | rows.is_mapped_anew).mutate(qds=lambda t: t.now_qds)
+
+
 def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_on: date) -> ir.Table:
     """One row of CVE_SCORE for each score key.
 
@@ -71,8 +131,9 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
     map decides (`score-map`). What nobody told us counts as 0 in the formula and is marked `is_enriched` false.
 
     Args:
-        keys: `score_key`, `cve_id` (null for findings without), `source_severity` (null when not stated). Rows that
-            differ in the word's letter case alone give one score.
+        keys: `score_key`, `cve_id` (null for findings without), `source_severity` (null when not stated) and, where
+            connectors have score maps of their own, `connector_id`. Rows that differ in the word's letter case alone give
+            one score.
         cve: The columns of CVE, one row a CVE.
         settings: Weights and score map.
         observed_on: The day, UTC, against which *trending* is reckoned.
@@ -80,7 +141,10 @@ def score_cves(keys: ir.Table, cve: ir.Table, settings: ScoreSettings, observed_
     Returns:
         The columns of CVE_SCORE, one row a distinct `score_key`, lazy and in no order.
     """
-    distinct = keys.group_by("score_key").agg(cve_id=keys.cve_id.min(), source_severity=keys.source_severity.min())
+    connector = keys.connector_id.min() if "connector_id" in keys.columns else ibis.null("string")
+    distinct = keys.group_by("score_key").agg(
+        cve_id=keys.cve_id.min(), source_severity=keys.source_severity.min(), connector_id=connector
+    )
     facts = cve.select(
         fact_id="cve_id",
         fact_severity="source_severity",
@@ -137,11 +201,14 @@ def _with_factors(rows: ir.Table, settings: ScoreSettings, observed_on: date) ->
 
 
 def _with_score(rows: ir.Table, settings: ScoreSettings) -> ir.Table:
-    severity = severity_number(rows.source_severity.coalesce(rows.fact_severity), settings.score_map)
+    word = rows.source_severity.coalesce(rows.fact_severity)
+    severity = finding_severity(word, rows.cve_id, rows.connector_id, settings)
     midpoint = ibis.cases(
         *((severity == number, double(cvss)) for number, cvss in CVSS_MIDPOINTS.items()), else_=double(0)
     )
-    mapped = ibis.cases(*((severity == number, settings.score_map.qds(number)) for number in range(1, 6)), else_=1)
+    mapped = _mapped(severity, settings.score_map)
+    for connector, score_map in settings.own_score_maps.items():
+        mapped = ibis.ifelse(rows.connector_id == connector, _mapped(severity, score_map), mapped)
     is_stand_in = rows.basis == "severity"
     rows = rows.mutate(
         cvss=ibis.ifelse(is_stand_in, midpoint, rows.cvss_known),
@@ -158,6 +225,10 @@ def _with_score(rows: ir.Table, settings: ScoreSettings) -> ir.Table:
         qds=ibis.ifelse(is_mapped, rows.mapped, bounded),
         formula=ibis.ifelse(is_mapped, SCORE_MAP_FORMULA, QDS_FORMULA),
     )
+
+
+def _mapped(severity: ir.IntegerValue, score_map: ScoreMap) -> ir.IntegerValue:
+    return ibis.cases(*((severity == number, score_map.qds(number)) for number in range(1, 6)), else_=1)
 
 
 def _formula(rows: ir.Table, w: QdsWeights) -> ir.FloatingValue:

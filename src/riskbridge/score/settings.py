@@ -5,11 +5,28 @@ Every number here is a setting. Where a number is ours and not published by anyb
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from riskbridge.errors import ConfigError
+from riskbridge.model.score_map import DEFAULT_SCORE_MAP, ScoreMap, ScoreMapRow
 from riskbridge.score.rules import AssetRule
+from riskbridge.score.tags import TagRule
+
+__all__ = [
+    "BAND_NAMES",
+    "CVSS_MIDPOINTS",
+    "DEFAULT_SCORE_MAP",
+    "QDS_FORMULA",
+    "SCORE_MAP_FORMULA",
+    "BandWeights",
+    "QdsWeights",
+    "ScoreMap",
+    "ScoreMapRow",
+    "ScoreSettings",
+    "TruRiskSettings",
+]
 
 QDS_FORMULA = "qds-open-1"
 SCORE_MAP_FORMULA = "score-map"
@@ -124,61 +141,36 @@ class TruRiskSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreMapRow:
-    """One severity: the words of sources that mean it (letter case is ignored) and the QDS it gives, 0 to 100."""
-
-    severity: int
-    source_values: tuple[str, ...]
-    qds: int
-
-
-DEFAULT_SCORE_MAP = (
-    ScoreMapRow(5, ("Critical",), 95),
-    ScoreMapRow(4, ("High",), 80),
-    ScoreMapRow(3, ("Medium", "Moderate"), 55),
-    ScoreMapRow(2, ("Low",), 25),
-    ScoreMapRow(1, ("Informational", "Info", "None"), 10),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreMap:
-    """Severity 1 to 5 of a source's word, and the QDS of a finding without a CVE.
-
-    Raises:
-        ConfigError: `score.map`: a severity is missing or doubled, a word stands in two rows, or a number is out of
-            range.
-    """
-
-    rows: tuple[ScoreMapRow, ...] = DEFAULT_SCORE_MAP
-    default_severity: int = 3
-
-    def __post_init__(self) -> None:
-        if sorted(row.severity for row in self.rows) != [1, 2, 3, 4, 5]:
-            raise _bad_map("it needs exactly one row for each severity from 1 to 5")
-        words = [word.strip().lower() for row in self.rows for word in row.source_values]
-        doubled = sorted({word for word in words if words.count(word) > 1})
-        if doubled:
-            raise _bad_map(f"the word {doubled[0]!r} stands in more than one row")
-        wrong = [row for row in self.rows if not 0 <= row.qds <= 100]
-        if wrong:
-            raise _bad_map(f"severity {wrong[0].severity} has the QDS {wrong[0].qds}, which is not within 0 to 100")
-        if not 1 <= self.default_severity <= 5:
-            raise _bad_map(f"the default severity {self.default_severity} is not within 1 to 5")
-
-    def qds(self, severity: int) -> int:
-        """The QDS of a severity from 1 to 5; a mapped 0 is stored as 1, the lowest QDS there is."""
-        return max(1, next(row.qds for row in self.rows if row.severity == severity))
-
-
-@dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """Everything that scoring is set by."""
+    """Everything that scoring is set by.
+
+    Attributes:
+        qds: Weights of QDS.
+        trurisk: Formula and weights of TruRisk.
+        score_map: The map of connectors without one of their own, and of findings with a CVE.
+        own_score_maps: Connector id to its own map, for its findings without a CVE.
+        rules: For assets.
+        tags: Tags of assets, with their rules and criticality.
+        assigned_tags: Tag to the assets that people gave it.
+    """
 
     qds: QdsWeights = field(default_factory=QdsWeights)
     trurisk: TruRiskSettings = field(default_factory=TruRiskSettings)
     score_map: ScoreMap = field(default_factory=ScoreMap)
+    own_score_maps: Mapping[str, ScoreMap] = field(default_factory=dict)
     rules: tuple[AssetRule, ...] = ()
+    tags: tuple[TagRule, ...] = ()
+    assigned_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def asset_rules(self) -> tuple[AssetRule, ...]:
+        """Rules for assets, those that come with tags last."""
+        by_tag = (tag.asset_rule for tag in self.tags)
+        return (*self.rules, *(rule for rule in by_tag if rule is not None))
+
+    def score_map_of(self, connector_id: str | None) -> ScoreMap:
+        """The map for a connector's findings without a CVE."""
+        return self.own_score_maps.get(connector_id or "", self.score_map)
 
 
 def _check_sum(name: str, *weights: float) -> None:
@@ -188,11 +180,3 @@ def _check_sum(name: str, *weights: float) -> None:
             code="score.weights",
             remedy="Give weights of zero or more that add up to 1.",
         )
-
-
-def _bad_map(why: str) -> ConfigError:
-    return ConfigError(
-        f"The score map cannot be used: {why}.",
-        code="score.map",
-        remedy="Mend the score map: five rows, one a severity, each with its own words and a QDS from 0 to 100.",
-    )

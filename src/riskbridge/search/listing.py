@@ -187,8 +187,9 @@ class Asked:
     bind: Callable[[str], Any] | None = None
 
     def matching(self, columns: Collection[str] | None) -> ir.Table:
-        """The rows that match: those columns (None: all), and what the query asks for."""
-        wanted = None if columns is None else {*columns, *self.read.columns}
+        """The rows that match: their id and those columns (None: all), and what the query asks for."""
+        identity = "finding_id" if self.read.kind == "findings" else "asset_id"
+        wanted = None if columns is None else {identity, *columns, *self.read.columns}
         view = self.tables.view(wanted) if self.read.kind == "findings" else self.tables.asset_view(wanted)
         if not self.read.leaves:
             return view

@@ -224,7 +224,16 @@ ASSET_TOKENS = (
     _text("operatingSystem.version", "operating_system_version", "Release", "asset.operatingSystem.version"),
     _keyword("operatingSystem.build", "operating_system_build", "Build number"),
     _keyword("operatingSystem.architecture", "operating_system_architecture", "Word size, such as 64-bit"),
-    _list("tags.name", "tags", "text", "Tags", "asset.tag.name", "asset.tags.name", "finding.tags.name"),
+    _list("tags.sourceName", "source_tags", "text", "Tags of its sources alone", "asset.sourceTag"),
+    _list(
+        "tags.name",
+        "tags",
+        "text",
+        "Tags, whoever gave them",
+        "asset.tag.name",
+        "asset.tags.name",
+        "finding.tags.name",
+    ),
     _list("asset.interface.address", "ip_addresses", "keyword", "IP addresses", "interfaces.address"),
     _list(
         "asset.interface.macAddress",

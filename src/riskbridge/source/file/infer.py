@@ -89,7 +89,8 @@ def infer_model(contents: FileContents, settings: FileSettings, name: str, strea
     """
     kind = settings.reader if settings.reader != AUTO else kind_of(contents)
     names, delimiter = _names(contents, settings, kind)
-    fields = tuple(Field(n, "string", "") for n in _unique(names))
+    kinds = _member_kinds(contents, settings) if kind == "jsonl" else {}
+    fields = tuple(Field(n, kinds.get(given, "string"), "") for n, given in zip(_unique(names), names, strict=True))
     if not fields or len(fields) > MOST_FIELDS:
         raise ConfigError(
             f"{contents.path} has {len(fields):,} columns.",
@@ -125,9 +126,9 @@ def _names(contents: FileContents, settings: FileSettings, kind: str) -> tuple[l
         while any(pa.types.is_struct(f.type) for f in empty.schema):
             empty = empty.flatten()
         return list(empty.schema.names), settings.delimiter
-    text = next(FileContents(contents.path, settings.encoding).blocks(), "")
     if kind == "jsonl":
-        return _member_names(text), settings.delimiter
+        return list(_member_kinds(contents, settings)), settings.delimiter
+    text = next(FileContents(contents.path, settings.encoding).blocks(), "")
     return _column_names(text, settings)
 
 
@@ -141,22 +142,26 @@ def _column_names(text: str, settings: FileSettings) -> tuple[list[str], str]:
     return next((names for names in records if len(names) == width), []), delimiter
 
 
-def _member_names(text: str) -> list[str]:
-    names: dict[str, None] = {}
+def _member_kinds(contents: FileContents, settings: FileSettings) -> dict[str, Kind]:
+    """The members of the first objects by their paths; those that are lists somewhere are `strings`."""
+    text = next(FileContents(contents.path, settings.encoding).blocks(), "")
+    kinds: dict[str, Kind] = {}
     for line in text.split("\n")[:_SAMPLE_LINES]:
         try:
             record = msgspec.json.decode(line) if line.strip() else None
         except (msgspec.DecodeError, RecursionError):
             continue
         if isinstance(record, dict):
-            names |= dict.fromkeys(_paths(record))
-    return list(names)
+            for path, value in _members(record):
+                kinds[path] = "strings" if isinstance(value, list) else kinds.get(path, "string")
+    return kinds
 
 
-def _paths(record: dict[str, Any], within: str = "") -> list[str]:
-    found = []
+def _members(record: dict[str, Any], within: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     for name, value in record.items():
-        found += _paths(value, f"{within}{name}.") if isinstance(value, dict) else [f"{within}{name}"]
+        path = f"{within}{name}"
+        found += _members(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
     return found
 
 

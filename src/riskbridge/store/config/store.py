@@ -26,7 +26,10 @@ from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.models import ConfigModels
+from riskbridge.store.config.score_maps import ConfigScoreMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
+from riskbridge.store.config.tags import ConfigTags
+from riskbridge.store.config.views import ConfigViews
 
 _SECRETS = frozenset({"client_secret"})
 
@@ -106,6 +109,21 @@ class ConfigStore:
     def maps(self) -> ConfigMaps:
         """Transform maps in versions."""
         return ConfigMaps(self._database, self._audit, self._actor, self._now)
+
+    @property
+    def score_maps(self) -> ConfigScoreMaps:
+        """Score maps that connectors have of their own."""
+        return ConfigScoreMaps(self._database, self._audit)
+
+    @property
+    def tags(self) -> ConfigTags:
+        """Tags, and the assets that people gave them."""
+        return ConfigTags(self._database, self._audit)
+
+    @property
+    def views(self) -> ConfigViews:
+        """Saved views."""
+        return ConfigViews(self._database, self._audit)
 
     @property
     def data_models(self) -> ConfigModels:

@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -219,6 +219,58 @@ class IdentityJudgementRow(Base):
     undone_by: Mapped[str | None] = mapped_column(String(200))
     undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     undone_why: Mapped[str | None] = mapped_column(Text)
+
+
+class ScoreMapRow(Base):
+    """A connector's own score map; goes with its connector."""
+
+    __tablename__ = "score_map"
+
+    connector_id: Mapped[str] = mapped_column(
+        String(32), ForeignKey("connector.connector_id", ondelete="CASCADE"), primary_key=True
+    )
+    rows: Mapped[list[Any]] = mapped_column(JSON)
+    default_severity: Mapped[int]
+
+
+class TagRow(Base):
+    """A tag; `name_key` is the name without regard to letter case, in which names are unique."""
+
+    __tablename__ = "tag"
+
+    name_key: Mapped[str] = mapped_column(String(400), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text)
+    query: Mapped[str | None] = mapped_column(Text)
+    acs: Mapped[int | None]
+
+
+class TagAssetRow(Base):
+    """An asset that a person gave a tag; goes with its tag."""
+
+    __tablename__ = "tag_asset"
+
+    name_key: Mapped[str] = mapped_column(String(400), ForeignKey("tag.name_key", ondelete="CASCADE"), primary_key=True)
+    asset_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+
+
+class ViewRow(Base):
+    """What a list shows, under a name."""
+
+    __tablename__ = "view"
+    __table_args__ = (UniqueConstraint("owner", "subject", "name_key", name="view_name_unique"),)
+
+    view_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    name_key: Mapped[str] = mapped_column(String(400))
+    subject: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(200))
+    is_shared: Mapped[bool]
+    query: Mapped[str] = mapped_column(Text)
+    columns: Mapped[list[Any]] = mapped_column(JSON)
+    sort: Mapped[list[Any]] = mapped_column(JSON)
+    group: Mapped[str | None] = mapped_column(String(40))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class DraftRow(Base):

@@ -38,7 +38,7 @@ from riskbridge.model.target import (
 )
 from riskbridge.store.engine import DuckDBEngine
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -83,6 +83,12 @@ _TO_VERSION_5 = (
     "UPDATE asset SET attribute_origins = [] WHERE attribute_origins IS NULL",
 )
 """Which record gave an attribute is known from the next run on."""
+
+_TO_VERSION_6 = (
+    "ALTER TABLE asset ADD COLUMN IF NOT EXISTS source_tags VARCHAR[]",
+    "UPDATE asset SET source_tags = tags WHERE source_tags IS NULL",
+)
+"""Before people gave tags, all were of sources."""
 
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
@@ -164,7 +170,13 @@ class Warehouse:
         if version == SCHEMA_VERSION:
             return
         with self.engine.transaction():
-            for since, statements in ((2, _TO_VERSION_2), (3, _TO_VERSION_3), (4, _TO_VERSION_4), (5, _TO_VERSION_5)):
+            for since, statements in (
+                (2, _TO_VERSION_2),
+                (3, _TO_VERSION_3),
+                (4, _TO_VERSION_4),
+                (5, _TO_VERSION_5),
+                (6, _TO_VERSION_6),
+            ):
                 for statement in statements if version < since else ():
                     self.engine.execute(statement)
             self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
