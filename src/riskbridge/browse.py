@@ -183,17 +183,17 @@ def _grouped(question: Question, names: tuple[str, ...], limit: int) -> ir.Table
     first = names[0]
     if rows[first].type().is_array():
         rows = rows.mutate(**{first: rows[first].unnest()})
-    # Hashes of ids are as good for counting different ones, and twice as fast.
-    counted = (
-        rows.filter(rows[first].notnull())
-        .group_by(list(names))
-        .agg(
-            findings=ibis._.count(),
-            assets=ibis._.asset_id.hash().nunique(),
-            cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
-            max_qds=ibis._.qds.max(),
-            kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),
-        )
+    rows = rows.filter(rows[first].notnull())
+    best = rows.group_by(list(names)).agg(most=ibis._.qds.max(), number=ibis._.count())
+    best = best.order_by([best.most.desc(), best.number.desc(), *(best[n].asc() for n in names)]).limit(limit)
+    # Different assets and CVEs are counted for the groups that show alone; hashes of ids do as well, twice as fast.
+    shown = rows.semi_join(best, [rows[n].identical_to(best[n]) for n in names]) if first == "asset_id" else rows
+    counted = shown.group_by(list(names)).agg(
+        findings=ibis._.count(),
+        assets=ibis.literal(1, "int64").max() if first == "asset_id" else ibis._.asset_id.hash().nunique(),
+        cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
+        max_qds=ibis._.qds.max(),
+        kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),
     )
     order = [counted.max_qds.desc(), counted.findings.desc(), *(counted[n].asc() for n in names)]
     return counted.order_by(order).limit(limit)

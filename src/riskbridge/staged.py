@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Callable
@@ -19,10 +18,14 @@ from riskbridge.model.run import RunRecord
 from riskbridge.store.config.store import ConfigStore
 
 if TYPE_CHECKING:
+    from riskbridge.enrich.facts import Feeds
     from riskbridge.pipeline.chain import Chain
     from riskbridge.pipeline.progress import Progress
-    from riskbridge.pipeline.run import RunReport
+    from riskbridge.pipeline.reading import Source
+    from riskbridge.pipeline.run import Parts, RunReport
+    from riskbridge.score.settings import ScoreSettings
     from riskbridge.staging.area import StagingArea
+    from riskbridge.staging.stream import StagedStream
     from riskbridge.store.warehouse.warehouse import Warehouse
     from riskbridge.transform.spec import TransformMap
 
@@ -30,11 +33,30 @@ REMAP = "remap"
 """What begins a run that maps anew what is staged."""
 
 
-def scope_of(connector: Connector, profile: Profile) -> str:
-    """What a run reads, as one text: a killed run is taken up again by the same alone."""
-    filters = [profile.device_filter, profile.finding_filter, profile.page_size]
-    files = [connector.file.as_dict()] if connector.file is not None else []
-    return json.dumps([*filters, profile.transform_map, profile.strategy, *files])
+def make_parts(
+    warehouse: Warehouse,
+    source: Source,
+    open_stream: Callable[[str], StagedStream],
+    transform_map: TransformMap,
+    feeds: Feeds,
+    score_settings: ScoreSettings,
+    now: Callable[[], datetime],
+) -> Parts:
+    """What a run works with."""
+    from riskbridge.pipeline.run import Parts  # noqa: PLC0415 - loads Ibis
+    from riskbridge.source.file.source import FileSource  # noqa: PLC0415
+
+    return Parts(
+        engine=warehouse.engine,
+        warehouse=warehouse,
+        source=source,
+        open_stream=open_stream,
+        transform_map=transform_map,
+        feeds=feeds,
+        score_settings=score_settings,
+        now=now,
+        files=source if isinstance(source, FileSource) else None,
+    )
 
 
 def find_chain(store: ConfigStore, warehouse: Warehouse, area: StagingArea, connector: Connector) -> Chain | None:

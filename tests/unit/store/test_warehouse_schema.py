@@ -61,3 +61,21 @@ def test_findings_of_the_second_form_get_their_last_fix_and_one_return(tmp_path:
         ("open", None, 0),
         ("returned", None, 1),
     ]
+
+
+def test_assets_of_the_third_form_are_carried_over_step_by_step(tmp_path: Path) -> None:
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    Warehouse(engine).ensure_schema()
+    for column in ("multiplier", "score_rules", "attribute_origins", "source_tags"):
+        engine.execute(f"ALTER TABLE asset DROP COLUMN {column}")
+    engine.execute("UPDATE riskbridge_schema SET version = 3")
+    engine.execute("INSERT INTO asset BY NAME SELECT 'a' AS asset_id, ['x'] AS tags")
+    engine.close()
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    Warehouse(engine).ensure_schema()
+    columns = "multiplier, score_rules, attribute_origins, source_tags"
+    found = engine.execute(f"SELECT {columns} FROM asset").fetchone()
+    version = engine.execute("SELECT version FROM riskbridge_schema").fetchone()
+    engine.close()
+    assert found == (1.0, [], [], ["x"])
+    assert version == (SCHEMA_VERSION,)

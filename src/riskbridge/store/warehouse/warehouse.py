@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskbridge.errors import ConfigError
+from riskbridge.errors import ConfigError, RetryableError
 from riskbridge.model.judgement import DECISION, HELD, HOLD
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
@@ -89,6 +89,15 @@ _TO_VERSION_6 = (
     "UPDATE asset SET source_tags = tags WHERE source_tags IS NULL",
 )
 """Before people gave tags, all were of sources."""
+
+_STEPS = (
+    (2, _TO_VERSION_2),
+    (3, _TO_VERSION_3),
+    (4, _TO_VERSION_4),
+    (5, _TO_VERSION_5),
+    (6, _TO_VERSION_6),
+)
+"""The version that each step leads to; a step that was cut off is taken again."""
 
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
@@ -167,19 +176,14 @@ class Warehouse:
         return version
 
     def _migrate(self, version: int) -> None:
-        if version == SCHEMA_VERSION:
-            return
-        with self.engine.transaction():
-            for since, statements in (
-                (2, _TO_VERSION_2),
-                (3, _TO_VERSION_3),
-                (4, _TO_VERSION_4),
-                (5, _TO_VERSION_5),
-                (6, _TO_VERSION_6),
-            ):
-                for statement in statements if version < since else ():
+        # A transaction a step: DuckDB refuses to alter a table that the same transaction has altered and then written.
+        for since, statements in _STEPS:
+            if version >= since:
+                continue
+            with self.engine.transaction():
+                for statement in statements:
                     self.engine.execute(statement)
-            self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
+                self.engine.execute(f"UPDATE riskbridge_schema SET version = {since}")
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""
@@ -249,9 +253,23 @@ class Warehouse:
 
         Publishing a `run_id` that is there already changes nothing, so a resumed run may call it again. `is_written` is
         told each table's name as it is done.
+
+        Raises:
+            RetryableError: `warehouse.moved-on`: something else was published since this was computed.
+            InputError: `run.under-way`: a run is being computed, and would not know of this.
         """
+        with self.engine.turn.taken():
+            self._publish(run, published, changes, is_written)
+
+    def _publish(self, run: int, published: PublishedRun, changes: Changes, is_written: Callable[[str], None]) -> None:
         if self.find_run(published.run_id) is not None:
             return
+        if run <= self.last_run():
+            raise RetryableError(
+                f"Something else was published while '{published.connector_name}' was computed; nothing was changed.",
+                code="warehouse.moved-on",
+                remedy="Do it again.",
+            )
         with self.engine.transaction():
             for table in _VERSIONED:
                 self._replace_versions(table, run, changes.versions, changes.withdrawn)

@@ -1,0 +1,216 @@
+"""How fast lists, filters, sorts, facets and groups answer over HTTP while a run publishes.
+
+`make benchlists` runs it. It reads an estate from a simulated tenant (or uses the one that a folder holds from before), serves it
+as `riskbridge serve` does, starts runs one after the other, and meanwhile asks each kind of request with other values every time,
+so that no answer is one that was found before. Statements of a shape are asked once before they are measured, as on a server that
+has been up for a while.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from estate import CONNECTOR, ensure_estate, simulated
+
+COLUMNS = "qds,cve_id,title,asset_name,status,is_kev,epss,cvss_score,exploit_maturity,sla_state,first_found_at"
+ASSET_COLUMNS = "asset_name,trurisk,acs,operating_system,open_findings,critical_count,max_qds,sources,last_seen_at"
+PASSWORD = "correct horse battery"
+Ask = Callable[[int], tuple[str, dict[str, Any]]]
+
+
+def _findings(query: str, **more: Any) -> Ask:
+    return lambda n: ("/findings", {"query": query.format(n=n), "columns": COLUMNS, "limit": 50, **more})
+
+
+def _assets(query: str, **more: Any) -> Ask:
+    return lambda n: ("/assets", {"query": query.format(n=n), "columns": ASSET_COLUMNS, "limit": 50, **more})
+
+
+def _facet(list_: str, query: str, field: str) -> Ask:
+    return lambda n: (f"/{list_}/facets", {"query": query.format(n=n), "fields": field})
+
+
+def _group(list_: str, query: str, by: str) -> Ask:
+    return lambda n: (f"/{list_}/groups", {"query": query.format(n=n), "by": by})
+
+
+SCORED, RISKY = "finding.qds >= {n}", "asset.truRisk >= {n}"
+KINDS: dict[str, Ask] = {
+    "findings, worst first": _findings(SCORED),
+    "findings by asset": _findings("asset.truRisk >= {n}"),
+    "findings by text": _findings("finding.title:windows and finding.qds >= {n}"),
+    "findings in KEV": _findings("finding.isKev:true and finding.qds >= {n}"),
+    "findings by day": _findings("finding.firstFoundDate > now-{n}d"),
+    "findings sorted by title": _findings(SCORED, sort="title"),
+    "findings sorted by EPSS": _findings(SCORED, sort="-epss"),
+    "findings sorted by age": _findings(SCORED, sort="first_found_at"),
+    "assets, worst first": _assets(RISKY),
+    "assets by name": _assets("asset.name:wks* and asset.truRisk >= {n}"),
+    "assets by finding": _assets("finding:(severity:5 and qds >= {n})"),
+    "assets sorted by name": _assets(RISKY, sort="asset_name"),
+    **{f"findings: facet {f}": _facet("findings", SCORED, f) for f in ("status", "severity", "is_kev", "product_name")},
+    **{f"assets: facet {f}": _facet("assets", RISKY, f) for f in ("operating_system_name", "tags", "device_group")},
+    **{
+        f"findings by {g}": _group("findings", SCORED, g)
+        for g in ("cve", "product", "fix", "asset", "tag", "owner", "status", "severity")
+    },
+    **{f"assets by {g}": _group("assets", RISKY, g) for g in ("tag", "system", "criticality")},
+    "summary": lambda _: ("/summary", {}),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parse(arguments)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="riskbridge-lists-") as made:
+        folder = options.folder or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        with simulated(folder, options.devices, options.findings_per_device) as tenant:
+            console.print("Making the estate, or taking the one that is there …")
+            home = ensure_estate(folder, tenant)
+            with serving(home) as client, running(client) as runs:
+                report = measure(client, options.requests, console) | {"runs": runs}
+    report |= {"load": os.getloadavg(), "processors": os.cpu_count()}
+    console.print(render(report))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(report, indent=2) + "\n")
+    console.print(f"Written to {options.output}")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--devices", type=int, default=50_000)
+    parser.add_argument("--findings-per-device", type=int, default=30)
+    parser.add_argument("--requests", type=int, default=20, help="of each kind (20)")
+    parser.add_argument("--folder", type=Path, help="keeps the estate for the next time")
+    parser.add_argument("--output", type=Path, default=Path("build/bench-lists.json"))
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[httpx.Client]:
+    """A served copy of nothing: the home itself, with an account and a token of its own."""
+    command = [sys.executable, "-m", "riskbridge.cli", "--home", str(home), "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as server:
+        assert server.stdout is not None
+        address, link = "", ""
+        for line in server.stdout:
+            if line.startswith("riskbridge is at "):
+                address = line.split()[-1].rstrip("/")
+            if "/setup?token=" in line:
+                link = line.split()[-1]
+            if line.startswith("Ctrl-C"):
+                break
+        try:
+            with httpx.Client(base_url=address, timeout=300) as client:
+                log_in(client, link)
+                yield client
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+def log_in(client: httpx.Client, link: str) -> None:
+    """Make the account where there is none, and go on with an API token."""
+    if link:
+        form = {"token": link.rpartition("=")[2], "name": "bench", "password": PASSWORD, "again": PASSWORD}
+        client.post("/setup", data=form)
+    else:
+        client.post("/login", data={"name": "bench", "password": PASSWORD, "next": "/"})
+    page = client.get("/connectors/new").text
+    csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+    client.headers["x-csrf-token"] = csrf
+    made = client.post("/api/v1/api-tokens", json={"name": "bench", "days": 1})
+    made.raise_for_status()
+    client.cookies.clear()
+    client.headers["authorization"] = f"Bearer {made.json()['token']}"
+
+
+@contextmanager
+def running(client: httpx.Client) -> Iterator[list[str]]:
+    """Runs of the connector, one after the other, until the end; gives how each ended, as it ends."""
+    ended: list[str] = []
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.is_set():
+            client.post(f"/api/v1/connectors/{CONNECTOR}/runs")
+            while not is_over.wait(0.5):
+                state = client.get(
+                    f"/api/v1/connectors/{CONNECTOR}/progress", headers={"accept": "application/json"}
+                ).json()
+                if state.get("state") not in ("queued", "running"):
+                    ended.append(str(state.get("state")))
+                    break
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def measure(client: httpx.Client, requests: int, console: Console) -> dict[str, Any]:
+    values = itertools.count(1)
+    timings: dict[str, list[float]] = {name: [] for name in KINDS}
+    for name, ask in KINDS.items():
+        console.print(f"Asking once: {name}")
+        get(client, ask, next(values) % 60 + 1)
+    console.print(f"Measuring {requests} of each kind …")
+    for _ in range(requests):
+        for name, ask in KINDS.items():
+            timings[name].append(get(client, ask, next(values) % 60 + 20))
+    every = [t for kind in timings.values() for t in kind]
+    return {"kinds": {name: figures(t) for name, t in timings.items()}, "all": figures(every), "requests": len(every)}
+
+
+def get(client: httpx.Client, ask: Ask, value: int) -> float:
+    path, parameters = ask(value)
+    began_at = time.perf_counter()
+    answer = client.get(f"/api/v1{path}", params=parameters)
+    elapsed_ms = (time.perf_counter() - began_at) * 1_000
+    if answer.status_code != 200:
+        sys.exit(f"{path} {parameters} answered {answer.status_code}: {answer.text[:500]}")
+    return elapsed_ms
+
+
+def figures(timings: Sequence[float]) -> dict[str, float]:
+    """Milliseconds."""
+    ordered = sorted(timings)
+    return {
+        "p50": round(statistics.median(ordered), 1),
+        "p95": round(ordered[max(0, -(-len(ordered) * 95 // 100) - 1)], 1),
+        "max": round(ordered[-1], 1),
+    }
+
+
+def render(report: dict[str, Any]) -> Table:
+    table = Table(title="Milliseconds over HTTP while runs go on")
+    for heading in ("request", "p50", "p95", "max"):
+        table.add_column(heading, justify="left" if heading == "request" else "right")
+    for name, found in {**report["kinds"], "all": report["all"]}.items():
+        table.add_row(name, *(f"{found[n]:,.0f}" for n in ("p50", "p95", "max")))
+    return table
+
+
+if __name__ == "__main__":
+    main()
