@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from riskbridge.config import Settings
-from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.errors import InputError
 from riskbridge.file_connectors import open_files, plan_files, source_name
 from riskbridge.maps import find_map
-from riskbridge.model.connector import Connector, ConnectorState, Profile, RunOutcome, Strategy
+from riskbridge.model.connector import Connector, ConnectorState, Profile, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
+from riskbridge.schedule.runs import Runner, end_run, recording_end, take_up_run
+from riskbridge.schedule.standing import Standing, stand
 from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
     from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
 
-RESUME_WITHIN = timedelta(hours=6)
-"""A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
+RUNS_LOOKED_AT = 50
+"""Newest runs of a connector that say where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +57,26 @@ class App:
         settings: Where the home is and how much may be used.
         command: What a person typed, for the message others see while the home is in use.
         now: The clock, aware UTC.
+        lock: How the home is taken; None takes it at once or not at all.
 
     Raises:
-        RetryableError: `home.in-use`: another command owns the home.
+        RetryableError: `home.in-use`: another command owns the home still; `home.served`: a server does.
         ConfigError: The home cannot be made or read.
     """
 
     def __init__(
-        self, settings: Settings, *, command: str = "riskbridge", now: Callable[[], datetime] | None = None
+        self,
+        settings: Settings,
+        *,
+        command: str = "riskbridge",
+        now: Callable[[], datetime] | None = None,
+        lock: HomeLock | None = None,
     ) -> None:
         self.settings = settings
         self.now = now or (lambda: datetime.now(UTC))
-        self._lock = HomeLock(settings.home, command=command)
+        self.schedule_now = self.now
+        """The clock of the schedules, which a trial may speed up."""
+        self._lock = lock or HomeLock(settings.home, command=command)
         self._lock.acquire()
         try:
             self.secrets = SecretStore(settings.home)
@@ -79,6 +86,8 @@ class App:
             raise
         self._engine: DuckDBEngine | None = None
         self._is_fork = False
+        self.runner: Runner | None = None
+        """Works on runs in this app's place: a server's queue, or None."""
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +96,10 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def announce(self, address: str) -> None:
+        """Let other commands know that this owner works for them at that address of loopback."""
+        self._lock.announce(address)
 
     def fork(self) -> App:
         """The same home for another thread, with a database connection of its own; closing it gives that back alone."""
@@ -188,13 +201,31 @@ class App:
         with self.open_any_source(tested, None) as source:
             return source.check()
 
+    def standing_of(self, connector: Connector, *, is_processing: bool = False) -> Standing:
+        """Where the connector stands, and what to do about it; `is_processing`: a run is under way or waits its turn."""
+        is_processing = is_processing or (self.runner is not None and self.runner.is_processing(connector.connector_id))
+        runs = self.store.list_runs(connector.connector_id, limit=RUNS_LOOKED_AT)
+        has_holds = any(r.counts.get("holds_open") or r.counts.get("held") for r in runs)
+        return stand(
+            connector,
+            self.store.list_profiles(connector.connector_id),
+            self.store.schedules.list_schedules(connector.connector_id),
+            runs,
+            self.schedule_now(),
+            is_processing=is_processing,
+            held=self._count_held(connector) if has_holds else 0,
+        )
+
     def state_of(self, connector: Connector) -> ConnectorState:
-        """Where the connector stands: its newest run decides. Who asks owns the home, so nothing is being processed."""
-        newest = self.store.list_runs(connector.connector_id, limit=1)
-        if not newest:
-            return ConnectorState.REGISTERED
-        is_good = newest[0].outcome is RunOutcome.SUCCEEDED and not newest[0].counts.get("holds_open")
-        return ConnectorState.PROCESSED if is_good else ConnectorState.ATTENTION
+        """Where the connector stands, in a word. Who asks owns the home, so nothing is being processed."""
+        return self.standing_of(connector).state
+
+    def _count_held(self, connector: Connector) -> int:
+        from riskbridge.model.judgement import HOLD  # noqa: PLC0415
+
+        rows = self.warehouse.current(HOLD)
+        held = rows.filter((rows.connector_id == connector.connector_id) & (rows.state == "held"))
+        return int(self.engine.scalar(held.count()))
 
     # Runs
 
@@ -205,59 +236,42 @@ class App:
         profile_name: str | None = None,
         progress: Progress | None = None,
         is_drop_accepted: bool = False,
+        record: RunRecord | None = None,
     ) -> RunRecord:
         """Run a connector's profile to its end; one that was killed is taken up again where it was.
 
+        Args:
+            name: The connector.
+            profile_name: The profile; None for the only one, or `default`.
+            progress: Told of every phase.
+            is_drop_accepted: A large drop is real.
+            record: The run that waits or was left, where the caller knows it; it names the profile.
+
         Raises:
             RiskbridgeError: The run failed; the record says so and nothing stored before is changed.
+            StopRun: `progress` stopped it.
         """
+        if self.runner is not None and record is None:
+            return self.runner.run(name, profile_name, progress or NoProgress(), is_drop_accepted=is_drop_accepted)
         connector = self.store.get_connector(name)
-        profile = self.store.get_profile(connector.connector_id, profile_name)
-        profile.require_active()
-        record = self._begin(connector, profile)
-        try:
+        record, profile = take_up_run(
+            self.store, connector, profile_name, record, self.now(), is_drop_accepted=is_drop_accepted
+        )
+        with recording_end(self.store, record, self.now):
             report, calls = self._execute(
-                connector, profile, record, progress or NoProgress(), is_drop_accepted=is_drop_accepted
+                connector, profile, record, progress or NoProgress(), is_drop_accepted=record.is_drop_accepted
             )
-        except RiskbridgeError as error:
-            self._finish(record, RunOutcome.FAILED, error=error.as_dict())
-            raise
-        except KeyboardInterrupt:
-            self._finish(record, RunOutcome.INTERRUPTED)
-            raise
-        return self._finish(
+        return end_run(
+            self.store,
             record,
             report.outcome,
+            self.now(),
             counts=report.counts,
             warnings=tuple(report.warnings),
             run=report.run,
             calls=calls,
             streams=tuple(report.streams),
         )
-
-    def _begin(self, connector: Connector, profile: Profile) -> RunRecord:
-        now = self.now()
-        scope = _scope(connector, profile)
-        for left in self.store.list_running(connector.connector_id):
-            is_same = left.profile_id == profile.profile_id and left.scope_hash == scope
-            if is_same and now - left.started_at < RESUME_WITHIN:
-                resumed = replace(left, pid=os.getpid(), is_resumed=True)
-                self.store.save_run(resumed)
-                return resumed
-            self.store.save_run(replace(left, outcome=RunOutcome.INTERRUPTED, ended_at=now))
-        record = RunRecord(
-            run_id=uuid.uuid4().hex,
-            connector_id=connector.connector_id,
-            connector_name=connector.name,
-            profile_id=profile.profile_id,
-            outcome=RunOutcome.RUNNING,
-            started_at=now,
-            observed_at=now.replace(microsecond=0),
-            scope_hash=scope,
-            pid=os.getpid(),
-        )
-        self.store.save_run(record)
-        return record
 
     def _execute(
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
@@ -309,11 +323,6 @@ class App:
         from riskbridge.matching import load_identity  # noqa: PLC0415 - loads Ibis
 
         return load_identity(self.store, self.source_names(), most_records=self.settings.largest_merge)
-
-    def _finish(self, record: RunRecord, outcome: RunOutcome, **changes: Any) -> RunRecord:
-        finished = replace(record, outcome=outcome, ended_at=self.now(), **changes)
-        self.store.save_run(finished)
-        return finished
 
     @property
     def feeds(self) -> FeedStore:
@@ -442,13 +451,13 @@ class App:
         """How much is stored: assets, findings, detections, events, rejects of the newest run."""
         return self.warehouse.count_rows()
 
-    def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """Rows the newest published run could not use, with their reasons."""
+    def list_rejects(self, *, run: int | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """Rows that a published run could not use, with their reasons; without its number, the newest that read a source."""
         from riskbridge.model.target import RUN_REJECT  # noqa: PLC0415
 
         rows = self.warehouse.table(RUN_REJECT)
-        newest = rows.filter(rows.run == self.warehouse.last_read())
-        return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
+        of_run = rows.filter(rows.run == (self.warehouse.last_read() if run is None else run))
+        return self._records(of_run.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
     def _moment(self, as_of: str | None = None) -> Moment:
         from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis
@@ -472,12 +481,6 @@ class App:
 
     def _records(self, expression: Any) -> list[dict[str, Any]]:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
-
-
-def _scope(connector: Connector, profile: Profile) -> str:
-    filters = [profile.device_filter, profile.finding_filter, profile.page_size]
-    files = [connector.file.as_dict()] if connector.file is not None else []
-    return json.dumps([*filters, profile.transform_map, profile.strategy, *files])
 
 
 def _factors(explanation: Any) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class Settings:
         largest_drop_percent: Share of the open detections that may vanish in one run before closings are held, 1 to 100.
         largest_upload_mib: Size of the largest file that is taken over REST, MiB, 1 to 1,048,576.
         largest_merge: Source records that one value may put together before it counts as a placeholder, 2 to 1,000.
+        home_wait_s: How long a command waits for another one on the same home to end, 0 to 3,600 s.
         log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
         log_json: Log lines are JSON objects.
         origins: Where each value came from, as `origin` tells it.
@@ -101,6 +102,7 @@ class Settings:
     largest_merge: int = _setting(
         _Whole(2, 1_000), "Source records that one value may put together before it counts as a placeholder", 50
     )
+    home_wait_s: int = _setting(_Whole(0, 3600), "Seconds a command waits for another one on the same home to end", 10)
     log_level: str = _setting(_Word(*LOG_LEVELS), "Least severe message that is logged", "warning")
     log_json: bool = _setting(_Switch(), "Log lines are JSON objects", default=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

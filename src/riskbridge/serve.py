@@ -6,6 +6,7 @@ import ipaddress
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,8 +128,17 @@ def make_server(service: Service, binding: Binding) -> Starlette:
     )
 
 
-def serve(service: Service, binding: Binding, listening: socket.socket) -> None:
-    """Answer until SIGINT or SIGTERM; call it in the main thread."""
+def serve(
+    service: Service, binding: Binding, listening: socket.socket, *, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Answer until SIGINT or SIGTERM; call it in the main thread.
+
+    Args:
+        service: The served home.
+        binding: Where it listens.
+        listening: The socket there.
+        on_ready: Called once a signal ends it in order, before the first request is answered.
+    """
     config = uvicorn.Config(
         make_server(service, binding),
         log_level="warning",
@@ -148,6 +158,7 @@ def serve(service: Service, binding: Binding, listening: socket.socket) -> None:
     answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http")
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        on_ready()
         answering.start()
         answering.join()
     finally:

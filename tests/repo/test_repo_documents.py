@@ -5,28 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import riskbridge.cli.decide
-import riskbridge.cli.feeds
-import riskbridge.cli.file
-import riskbridge.cli.held
-import riskbridge.cli.identity
-import riskbridge.cli.lists
-import riskbridge.cli.map
-import riskbridge.cli.model
-import riskbridge.cli.openapi
-import riskbridge.cli.preview
-import riskbridge.cli.profile
-import riskbridge.cli.qql
-import riskbridge.cli.record
-import riskbridge.cli.rule
-import riskbridge.cli.score
-import riskbridge.cli.score_map
-import riskbridge.cli.serve
-import riskbridge.cli.tag
-import riskbridge.cli.token
-import riskbridge.cli.view  # noqa: F401 - as those above it adds its commands
-from riskbridge.cli.commands import app
+from riskbridge.cli import load_commands
 
+app = load_commands()
 ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "explanation" / "decisions").glob("*.md"))
 SECTIONS = ["Forces", "Decision", "What we gave up", "The measurement that would reverse it"]
@@ -85,8 +66,9 @@ def test_the_changelog_has_a_place_for_the_next_release() -> None:
     assert re.search(r"^## \[?Unreleased\]?", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_decisions_are_numbered_without_a_gap() -> None:
-    assert [p.name[:4] for p in DECISIONS] == [f"{n:04}" for n in range(1, len(DECISIONS) + 1)]
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [p.name[:4] for p in DECISIONS]
+    assert [n for n in numbers if numbers.count(n) > 1 or not n.isdigit()] == []
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda p: p.stem)

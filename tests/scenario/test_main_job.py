@@ -168,15 +168,21 @@ def test_both_published_literals_find_everything(make_home: Callable[[str], Cli]
     assert cli("findings", "finding.vendorProductName: `Defender` ")["count"] == cli("findings")["count"] > 0
 
 
-def test_a_second_command_on_a_home_in_use_is_told_by_whom(make_home: Callable[[str], Cli]) -> None:
+def test_a_second_command_on_a_home_in_use_waits_or_is_told_by_whom(
+    make_home: Callable[[str], Cli], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli = make_home("in-use")
     process = subprocess.Popen(cli.words("run", "tenant"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     process.stderr.readline()
+    monkeypatch.setenv("RISKBRIDGE_HOME_WAIT_S", "0")
     refused = cli("findings")
+    monkeypatch.setenv("RISKBRIDGE_HOME_WAIT_S", "60")
+    waited = subprocess.Popen(cli.words("findings", "--limit", "0"), stdout=subprocess.PIPE, text=True)
     process.communicate()
     assert (refused["error"]["code"], refused["exit_code"]) == ("home.in-use", 4)
     assert str(process.pid) in refused["error"]["message"]
+    assert json.loads(waited.communicate()[0])["count"] == cli("findings", "--limit", "0")["count"] > 0
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,7 @@ def test_every_setting_is_described() -> None:
         "largest_drop_percent",
         "largest_upload_mib",
         "largest_merge",
+        "home_wait_s",
         "log_level",
         "log_json",
     ]
@@ -183,6 +184,7 @@ def test_every_setting_is_described() -> None:
         "50",
         "2048",
         "50",
+        "10",
         "warning",
         "false",
     ]

@@ -1,15 +1,11 @@
-"""Connectors over REST: what there is, the connection test, adding one, running it and watching it."""
+"""Connectors over REST: what there is, the connection test, adding one."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from fastapi import APIRouter, Request, Response, status
-from sse_starlette.sse import EventSourceResponse
+from fastapi import APIRouter, Response, status
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag, tag_of
@@ -19,20 +15,18 @@ from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, new_connector, new_profile
 from riskbridge.model.run import RunRecord
 from riskbridge.preview import count_matches
-from riskbridge.service import RunProgress, Service
+from riskbridge.service import Service
 from riskbridge.store.config.store import ConfigStore
 
 router = APIRouter(tags=["connectors"])
-NEWS_EVERY_S = 0.4
-"""How often at most a watcher is told of progress."""
 
 
 def shown(service: Service, connector: Connector) -> dict[str, Any]:
-    """A connector as it may be shown: its state and profiles, never its secret."""
+    """A connector as it may be shown: where it stands and its profiles, never its secret."""
     values = {k: v for k, v in asdict(connector).items() if k != "client_secret"}
     profiles = [asdict(p) for p in service.app.store.list_profiles(connector.connector_id)]
-    state = service.state_of(connector.name).value
-    return {**values, "has_secret": bool(connector.client_secret), "state": state, "profiles": profiles}
+    standing = service.standing_of(connector.name).as_dict()
+    return {**values, "has_secret": bool(connector.client_secret), **standing, "profiles": profiles}
 
 
 def show(service: Service, connector: Connector, response: Response) -> ConnectorShown:
@@ -60,7 +54,7 @@ def run_as_dict(record: RunRecord) -> dict[str, Any]:
     """A run's record as plain data; `seconds` is how long it took, null while it runs."""
     seconds = (record.ended_at - record.started_at).total_seconds() if record.ended_at else None
     values = asdict(record) | {"outcome": record.outcome.value, "seconds": seconds}
-    times = ("started_at", "observed_at", "ended_at")
+    times = ("started_at", "observed_at", "ended_at", "due_at")
     return values | {n: values[n].isoformat() if values[n] else None for n in times}
 
 
@@ -194,61 +188,3 @@ def check_saved(_: Asked, service: Served, name: str) -> CheckShown:
     """Test a saved connection."""
     report = service.app.check_connector(service.app.store.get_connector(name))
     return CheckShown.model_validate({"ok": report.is_ok, "items": [asdict(i) for i in report.items]})
-
-
-@router.post("/connectors/{name}/runs", status_code=status.HTTP_202_ACCEPTED)
-def start_run(_: Asked, service: Served, name: str) -> dict[str, Any]:
-    """Begin a run; watch it at `/connectors/{name}/progress`."""
-    return service.start_run(name).as_dict()
-
-
-@router.delete("/connectors/{name}/runs/current", status_code=status.HTTP_202_ACCEPTED)
-def cancel_run(_: Asked, service: Served, name: str) -> dict[str, str]:
-    """Cancel the run that is under way; nothing of it is published."""
-    service.cancel_run(name)
-    return {"state": "cancelling"}
-
-
-@router.get("/connectors/{name}/progress")
-async def watch(request: Request, _: Asked, service: Served, name: str) -> Any:
-    """The newest run's progress: as JSON, or as server-sent events for who accepts `text/event-stream`."""
-    progress = await asyncio.to_thread(service.find_progress, name)
-    if "text/event-stream" not in request.headers.get("accept", ""):
-        return {"connector": name, "state": "none", "phases": []} if progress is None else progress.as_dict()
-    return EventSourceResponse(_news(progress) if progress else _nothing())
-
-
-async def _news(progress: RunProgress) -> AsyncIterator[dict[str, str]]:
-    version = -1
-    while True:
-        version = await asyncio.to_thread(progress.wait, version, 15.0)
-        yield {"event": "progress", "data": json.dumps(progress.as_dict())}
-        if progress.is_over:
-            return
-        await asyncio.sleep(NEWS_EVERY_S)
-
-
-async def _nothing() -> AsyncIterator[dict[str, str]]:
-    yield {"event": "progress", "data": json.dumps({"state": "none", "phases": []})}
-
-
-@router.get("/runs")
-def list_runs(_: Asked, service: Served, connector: str | None = None, limit: int = 50) -> dict[str, Any]:
-    """Runs, newest first."""
-    connector_id = service.app.store.get_connector(connector).connector_id if connector else None
-    rows = [run_as_dict(r) for r in service.app.store.list_runs(connector_id, limit=max(1, min(limit, 1_000)))]
-    return {"count": len(rows), "rows": rows}
-
-
-@router.get("/runs/{run_id}")
-def show_run(_: Asked, service: Served, run_id: str) -> dict[str, Any]:
-    """One run, by its id or the beginning of it."""
-    return run_as_dict(service.app.store.get_run(run_id))
-
-
-@router.get("/rejects")
-def list_rejects(_: Asked, service: Served, limit: int = 50) -> dict[str, Any]:
-    """Rows the newest published run could not use, with their reasons."""
-    with service.reading() as app:
-        rows = app.list_rejects(limit=max(1, min(limit, 1_000)))
-    return {"count": len(rows), "rows": rows}

@@ -18,7 +18,16 @@ from riskbridge.errors import ConfigError, FatalError, InputError, RetryableErro
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 50
-_CONFLICTS = ("run.under-way", "run.not-under-way", "hold.decided", "map.in-use", "model.in-use", "upload.in-use")
+_CONFLICTS = (
+    "run.under-way",
+    "run.not-under-way",
+    "run.paused",
+    "run.not-paused",
+    "hold.decided",
+    "map.in-use",
+    "model.in-use",
+    "upload.in-use",
+)
 _BY_CODE = {
     "cloud.unknown": HTTPStatus.BAD_REQUEST,
     "score.unknown-rule": HTTPStatus.NOT_FOUND,

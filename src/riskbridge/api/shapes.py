@@ -152,6 +152,14 @@ class ProfileShown(BaseModel):
     has_software: bool
 
 
+class ConcernShown(BaseModel):
+    """Something to do about a connector: what happened, and the remedy."""
+
+    code: str
+    message: str
+    remedy: str
+
+
 class ConnectorShown(BaseModel):
     """A connector as it is kept, where it stands, and its profiles; never its secret."""
 
@@ -175,6 +183,9 @@ class ConnectorShown(BaseModel):
     retain_missing: bool
     file: Annotated[dict[str, Any] | None, Field(description="Which files, where its kind is `file`")] = None
     state: ConnectorState
+    attention: Annotated[list[ConcernShown], Field(description="What wants attention, the gravest first")]
+    next_run_at: Annotated[datetime | None, Field(description="When the next run by schedule is due")]
+    last_run_at: Annotated[datetime | None, Field(description="When the newest run ended")]
     profiles: list[ProfileShown]
 
 

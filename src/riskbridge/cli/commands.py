@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskbridge.cli.terminal import ask_secret, current_session
 from riskbridge.model.connector import Strategy
 
 if TYPE_CHECKING:
@@ -107,10 +108,8 @@ def connector_add(
 
     hosts = find_cloud(cloud)
     is_secret_needed = certificate is None and federated_token_file is None and managed_identity is None
-    if client_secret is None and is_secret_needed:
-        client_secret = typer.prompt("Client secret", hide_input=True)
-    secret = client_secret or ""
     with open_app(home) as opened:
+        secret = ask_secret("Client secret") if client_secret is None and is_secret_needed else client_secret or ""
         connector = new_connector(
             name,
             description=description,
@@ -248,13 +247,17 @@ def connector_list(home: Home = None, *, as_json: Json = False) -> None:
 
     with open_app(home) as opened:
         rows = [
-            {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, "state": opened.state_of(c).value}
+            {"name": c.name, "kind": c.kind, "tenant_id": c.tenant_id, **opened.standing_of(c).as_dict()}
             for c in opened.store.list_connectors()
         ]
     if as_json:
         say_json({"count": len(rows), "rows": rows})
     else:
-        render_rows(rows, empty="No connector yet. Add one with: riskbridge connector add")
+        shown = [{n: _told(row[n]) for n in ("name", "kind", "state", "last_run_at", "next_run_at")} for row in rows]
+        render_rows(shown, empty="No connector yet. Add one with: riskbridge connector add")
+        for row in rows:
+            for concern in row["attention"]:
+                typer.echo(f"! {row['name']}: {concern['message']} {concern['remedy']}")
 
 
 @connector_app.command("show")
@@ -267,75 +270,16 @@ def connector_show(name: str, home: Home = None, *, as_json: Json = False) -> No
     with open_app(home) as opened:
         connector = opened.store.get_connector(name)
         profiles = [asdict(p) for p in opened.store.list_profiles(connector.connector_id)]
-        shown = _shown(connector) | {"state": opened.state_of(connector).value}
+        standing = opened.standing_of(connector).as_dict()
+        shown = _shown(connector) | standing
     if as_json:
         say_json({"connector": shown, "profiles": profiles})
         return
-    render_pairs(shown)
+    render_pairs({n: _told(v) for n, v in shown.items() if n != "attention"})
+    for concern in standing["attention"]:
+        typer.echo(f"! {concern['message']} {concern['remedy']}")
     for profile in profiles:
         render_pairs({f"profile {profile['name']}": "", **profile})
-
-
-@app.command()
-def run(
-    name: Annotated[str, typer.Argument(help="Connector")],
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
-    home: Home = None,
-    *,
-    accept_drop: Annotated[
-        bool, typer.Option(help="Close findings even after a large drop or a doubtful reading")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Run a connector now; one that was killed goes on where it was."""
-    from riskbridge.cli.progress import show_progress  # noqa: PLC0415
-    from riskbridge.cli.render import record_as_dict, render_run, say_json  # noqa: PLC0415
-
-    with open_app(home) as opened, show_progress(as_json=as_json) as progress:
-        record = opened.run(name, profile_name=profile, progress=progress, is_drop_accepted=accept_drop)
-    if as_json:
-        say_json(record_as_dict(record))
-    else:
-        render_run(record)
-
-
-@app.command()
-def runs(home: Home = None, limit: Limit = 20, *, as_json: Json = False) -> None:
-    """List runs, newest first."""
-    from riskbridge.cli.render import record_as_dict, render_rows, say_json  # noqa: PLC0415
-
-    with open_app(home) as opened:
-        records = [record_as_dict(r) for r in opened.store.list_runs(limit=limit)]
-    if as_json:
-        say_json({"count": len(records), "rows": records})
-        return
-    shown = (
-        "run",
-        "connector",
-        "outcome",
-        "started_at",
-        "seconds",
-        "findings_new",
-        "findings_fixed",
-        "events",
-        "rejects",
-    )
-    render_rows(
-        [{k: r.get(k) for k in shown} for r in records], empty="No run yet. Start one with: riskbridge run NAME"
-    )
-
-
-@app.command()
-def rejects(home: Home = None, limit: Limit = 50, *, as_json: Json = False) -> None:
-    """List the rows that the newest run could not use, with the reason of each."""
-    from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
-
-    with open_app(home) as opened:
-        rows = opened.list_rejects(limit=limit)
-    if as_json:
-        say_json({"count": len(rows), "rows": rows})
-    else:
-        render_rows([{k: v for k, v in r.items() if k != "raw"} for r in rows], empty="The newest run used every row.")
 
 
 @app.command()
@@ -400,15 +344,48 @@ def version() -> None:
 
 
 def open_app(home: Path | None) -> App:
-    """The app on the home that was named, else the configured one; a context manager."""
+    """The app on the home that was named, else the configured one; a context manager.
+
+    Where a server owns the home, it runs this command in its place; within the server, the app is a part of its own.
+
+    Raises:
+        ServedElsewhereError: A server owns the home.
+    """
+    from riskbridge.cli.client import ServedElsewhereError  # noqa: PLC0415
+    from riskbridge.security.home import ServedHomeError  # noqa: PLC0415
+
+    session = current_session.get()
+    if session is not None:
+        return session.lend()
+    try:
+        return own_app(home)
+    except ServedHomeError as error:
+        from riskbridge.config import load_settings  # noqa: PLC0415
+
+        raise ServedElsewhereError(load_settings(home=home or _state["home"]).home, error.address) from error
+
+
+def own_app(home: Path | None) -> App:
+    """The app on the home, owned by this process; for commands that start a server.
+
+    Raises:
+        RetryableError: `home.in-use`, `home.served`.
+    """
     from riskbridge.app import App  # noqa: PLC0415
     from riskbridge.config import load_settings  # noqa: PLC0415
+    from riskbridge.security.home import HomeLock  # noqa: PLC0415
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
 
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
     settings = load_settings(home=home or _state["home"])
     set_up_logging(settings.log_level, as_json=settings.log_json)
-    return App(settings, command=" ".join(["riskbridge", *words[:2]]))
+    lock = HomeLock(
+        settings.home,
+        command=" ".join(["riskbridge", *words[:2]]),
+        wait_s=settings.home_wait_s,
+        on_wait=lambda whom: typer.echo(f"{whom} Waiting for its end, {settings.home_wait_s} s at most.", err=True),
+    )
+    return App(settings, lock=lock)
 
 
 def _require_tested(opened: App, connector: Connector, client_secret: str | None, *, as_json: bool) -> None:
@@ -418,6 +395,12 @@ def _require_tested(opened: App, connector: Connector, client_secret: str | None
     if not as_json:
         render_check(report)
     report.require_passed()
+
+
+def _told(value: Any) -> Any:
+    """A time to the minute, UTC; anything else as it is."""
+    is_time = isinstance(value, str) and value[10:11] == "T"
+    return f"{value[:16].replace('T', ' ')} UTC" if is_time else value
 
 
 def _shown(connector: Connector) -> dict[str, Any]:

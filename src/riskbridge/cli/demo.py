@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from riskbridge.app import App
 from riskbridge.cli.progress import show_progress
 from riskbridge.cli.render import (
@@ -21,6 +19,7 @@ from riskbridge.cli.render import (
     say_json,
 )
 from riskbridge.cli.serve import serve_home
+from riskbridge.cli.terminal import make_console
 from riskbridge.config import load_settings
 from riskbridge.errors import FatalError
 from riskbridge.feeds import import_feed
@@ -47,7 +46,7 @@ def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool, is_se
     """
     began = time.monotonic()
     settings = load_settings(home=home or Path(tempfile.mkdtemp(prefix="riskbridge-demo-")))
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     tenant = SimulatorSettings(home=settings.simulator_path, devices=devices, seed=seed)
     with start_simulator(tenant) as simulator, App(settings, command="riskbridge demo") as app:
         if not as_json:
@@ -112,7 +111,7 @@ def _with_why(app: App, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(app: App, record: RunRecord, home: Path) -> None:
-    console = Console()
+    console = make_console()
     render_run(record)
     console.print("\n[bold]Assets with the highest TruRisk[/]")
     render_listing(app.list_assets(limit=TOP), ASSET_COLUMNS, "assets", as_json=False)

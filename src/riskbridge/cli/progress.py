@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from riskbridge.cli.terminal import error_stream, make_console
 from riskbridge.pipeline.progress import Phase
 from riskbridge.pipeline.progress import Progress as RunProgress
 
@@ -28,7 +27,7 @@ def show_progress(*, as_json: bool) -> Iterator[RunProgress]:
         TextColumn("{task.fields[rows]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(elapsed_when_finished=False, compact=True),
-        console=Console(stderr=True),
+        console=make_console(stderr=True),
     ) as bars:
         yield BarProgress(bars)
 
@@ -65,6 +64,7 @@ class JsonProgress:
 
     def __init__(self) -> None:
         self._rows: dict[Phase, int] = {}
+        self._stream = error_stream()  # a run tells of itself from threads of its own
 
     def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
         """The phase has begun."""
@@ -82,5 +82,5 @@ class JsonProgress:
 
     def _say(self, phase: Phase, state: str, *, expected_rows: int | None = None) -> None:
         line = {"phase": phase.value, "state": state, "rows": self._rows[phase], "expected_rows": expected_rows}
-        sys.stderr.write(json.dumps(line) + "\n")
-        sys.stderr.flush()
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()

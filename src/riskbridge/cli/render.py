@@ -6,11 +6,14 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from riskbridge.cli.terminal import make_console
+
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from riskbridge.app import Listing
     from riskbridge.model.run import RunRecord
     from riskbridge.source.defender.doctor import CheckReport
@@ -62,12 +65,12 @@ def say(value: dict[str, Any], text: str, *, as_json: bool) -> None:
     if as_json:
         say_json(value)
     else:
-        Console().print(escape(text))
+        make_console().print(escape(text))
 
 
 def render_check(report: CheckReport) -> None:
     """The connection test, item by item."""
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     for item in report.items:
         mark = "[green]✓[/]" if item.is_ok else "[red]✗[/]"
         console.print(f"{mark} {escape(item.name)}: {escape(item.message)}")
@@ -77,7 +80,7 @@ def render_check(report: CheckReport) -> None:
 
 def render_rows(rows: list[dict[str, Any]], *, empty: str) -> None:
     """A table of small rows, or the sentence that says what to do when there are none."""
-    console = Console()
+    console = make_console()
     if not rows:
         console.print(escape(empty))
         return
@@ -111,7 +114,7 @@ def render_listing(listing: Listing, columns: dict[str, str], noun: str, *, as_j
         [{label: _short(name, row.get(name)) for name, label in shown.items()} for row in listing.rows],
         empty=f"No {noun} match.",
     )
-    Console().print(f"[dim]{len(listing.rows):,} of {listing.count:,} {noun}[/]")
+    make_console().print(f"[dim]{len(listing.rows):,} of {listing.count:,} {noun}[/]")
 
 
 def render_pairs(values: dict[str, Any]) -> None:
@@ -119,12 +122,12 @@ def render_pairs(values: dict[str, Any]) -> None:
     table = Table.grid(padding=(0, 2))
     for name, value in values.items():
         table.add_row(f"[bold]{escape(name)}[/]", _cell(value))
-    Console().print(table)
+    make_console().print(table)
 
 
 def render_run(record: RunRecord) -> None:
     """How a run went and what changed."""
-    console = Console()
+    console = make_console()
     values = record_as_dict(record)
     console.print(
         f"Run {values['run']} of {escape(record.connector_name)} {record.outcome.value} in {values['seconds']} s."
@@ -151,6 +154,8 @@ def record_as_dict(record: RunRecord) -> dict[str, Any]:
         "run_id": record.run_id,
         "connector": record.connector_name,
         "outcome": record.outcome.value,
+        "trigger": record.trigger,
+        "due_at": record.due_at.isoformat() if record.due_at else None,
         "started_at": record.started_at.isoformat(),
         "seconds": None if seconds is None else round(seconds, 1),
         "is_resumed": record.is_resumed,
@@ -169,7 +174,7 @@ def record_as_dict(record: RunRecord) -> dict[str, Any]:
 
 def render_explanation(kind: str, explained: dict[str, Any]) -> None:
     """A score taken apart, with what it stands on."""
-    console = Console()
+    console = make_console()
     subject = explained[kind]
     name = subject.get("title") or subject.get("asset_name")
     what = f"{subject.get('cve_id') or ''} {name} on {subject.get('asset_name')}" if kind == "finding" else name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskbridge.app import App
 from riskbridge.cli.commands import Home, Json, app, open_app
+
+if TYPE_CHECKING:
+    from riskbridge.app import App
 
 rule_app = typer.Typer(
     help="Rules for assets: criticality, exposure, risk and compensating factors.", no_args_is_help=True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, app, open_app
+from riskbridge.cli.commands import Home, app, own_app
 
 if TYPE_CHECKING:
     from riskbridge.app import App
@@ -24,31 +24,47 @@ def serve(
     name: Annotated[list[str] | None, typer.Option(help="Host name it is reached by; may be repeated")] = None,
     home: Home = None,
     *,
+    clock_speed: Annotated[
+        float,
+        typer.Option(min=1.0, max=100_000.0, help="For trials: schedules see time pass so many times as fast"),
+    ] = 1.0,
     behind_proxy: Annotated[bool, typer.Option(help="A proxy on this machine speaks TLS for it")] = False,
 ) -> None:
     """Serve the page and the REST API; runs that were stopped go on. Ctrl-C ends it."""
     from riskbridge.serve import Binding  # noqa: PLC0415 - loads the server
 
-    with open_app(home) as opened:
-        serve_home(opened, Binding(host, port, certificate, key, tuple(name or ()), is_behind_proxy=behind_proxy))
+    binding = Binding(host, port, certificate, key, tuple(name or ()), is_behind_proxy=behind_proxy)
+    with own_app(home) as opened:
+        serve_home(opened, binding, clock_speed=clock_speed)
 
 
-def serve_home(opened: App, binding: Binding) -> None:
-    """Serve an open home until SIGINT or SIGTERM, and say where.
+def serve_home(opened: App, binding: Binding, *, clock_speed: float = 1.0) -> None:
+    """Serve an open home until SIGINT or SIGTERM, and say where; other commands on it work through the server meanwhile.
 
     Raises:
         ConfigError: `serve.*`: listening there would be unsafe, or is not possible.
     """
+    from riskbridge.cli import perform  # noqa: PLC0415
+    from riskbridge.cli.relay import Relay  # noqa: PLC0415
+    from riskbridge.schedule.clock import ScheduleClock  # noqa: PLC0415
     from riskbridge.serve import check_binding, open_socket  # noqa: PLC0415 - loads the server
     from riskbridge.serve import serve as serve_until_stopped  # noqa: PLC0415
     from riskbridge.service import Service  # noqa: PLC0415
 
-    service = Service(opened)
+    service = Service(opened, clock=ScheduleClock(clock_speed, now=opened.now))
     try:
         check_binding(binding, service)
-        with open_socket(binding) as listening:
-            say_where(binding, service, listening.getsockname()[1])
-            serve_until_stopped(service, binding, listening)
+        relay = Relay(service, perform)
+        try:
+            with open_socket(binding) as listening:
+
+                def get_ready() -> None:
+                    relay.start()
+                    say_where(binding, service, listening.getsockname()[1])
+
+                serve_until_stopped(service, binding, listening, on_ready=get_ready)
+        finally:
+            relay.close()
     finally:
         service.close()
 
@@ -62,4 +78,6 @@ def say_where(binding: Binding, service: Service, port: int) -> None:
         typer.echo(
             f"Make the first account (this link works once): {address}/setup?token={service.accounts.link_token}"
         )
+    if service.clock.speed != 1.0:
+        typer.echo(f"For a trial, schedules go by a clock that runs {service.clock.speed:g} times as fast.")
     typer.echo("Ctrl-C stops it; a run that is under way goes on at the next start.")

@@ -22,13 +22,21 @@ class ConnectorState(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """How a run ended, or that it has not."""
+    """How a run ended, or that it has not: `queued` waits for its turn, `paused` for a person."""
 
+    QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended."""
+        return self in (RunOutcome.QUEUED, RunOutcome.RUNNING, RunOutcome.PAUSED)
 
 
 class Strategy(StrEnum):

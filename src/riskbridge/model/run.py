@@ -17,8 +17,8 @@ class RunRecord:
         connector_id: The connector.
         connector_name: Its name when the run began.
         profile_id: The profile.
-        outcome: How it ended, or `running`.
-        started_at: When it began, aware UTC.
+        outcome: How it ended, or that it has not.
+        started_at: When it began, or was queued while it waits; aware UTC.
         observed_at: The time all its sightings carry, aware UTC.
         scope_hash: What it reads; a killed run is taken up again only by the same.
         pid: Process that works or worked on it.
@@ -29,7 +29,9 @@ class RunRecord:
         warnings: Sentences.
         error: The failure as plain data; None without one.
         is_resumed: It was killed and taken up again.
-        trigger: What began it: `manual`, `remap`, or the name of a schedule.
+        trigger: What began it: `manual`, `remap` or `schedule`.
+        due_at: The occurrence of its schedule that it is for, aware UTC; None without a schedule.
+        is_drop_accepted: A person has said that a large drop is real.
         phase: The phase it had reached when the record was last saved; None before the first.
         streams: How each stream was read and what speaks for its being complete, as plain data.
         map_version: `name/version` of the transform map it works with; empty where none was chosen yet.
@@ -54,4 +56,6 @@ class RunRecord:
     trigger: str = "manual"
     phase: str | None = None
     streams: tuple[dict[str, object], ...] = ()
+    due_at: datetime | None = None
+    is_drop_accepted: bool = False
     map_version: str = ""

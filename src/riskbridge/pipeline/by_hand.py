@@ -33,7 +33,13 @@ def begin(
     at: datetime,
     identity: IdentityInputs | None = None,
 ) -> Reconciliation:
-    """The computation of a change by hand; `identity` is needed where source records are put together anew."""
+    """The computation of a change by hand; `identity` is needed where source records are put together anew.
+
+    Raises:
+        InputError: `run.under-way`: a run is being computed, and would not know of it.
+    """
+    with engine.turn.taken():
+        pass  # whoever has the turn now would publish first, and this would be in vain
     sighting = Sighting(warehouse.last_run() + 1, at, None)
     work = Reconciliation(engine, warehouse, "", identity or IdentityInputs(), sighting, settings)
     work.begin_by_hand()

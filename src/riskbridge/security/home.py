@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,24 @@ from typing import Self
 from riskbridge.errors import ConfigError, FatalError, RetryableError, RiskbridgeError
 
 _ASK_AGAIN_S = 0.1
+_SAY_SO_AFTER_S = 1.0
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ServedHomeError(RetryableError):
+    """The home is owned by a server, which works for other commands.
+
+    Args:
+        message: Whose the home is.
+        code: Always `home.served`.
+        remedy: What to do.
+        address: Where the server's relay listens on loopback, `127.0.0.1:PORT`.
+        pid: The server's process.
+    """
+
+    def __init__(self, message: str, *, code: str, remedy: str, address: str, pid: int) -> None:
+        super().__init__(message, code=code, remedy=remedy, pid=pid)
+        self.address = address
 
 
 class HomeLock:
@@ -28,13 +46,17 @@ class HomeLock:
     Args:
         home: The home directory; made, private to its user, when missing.
         command: What a person typed.
-        wait_s: How long to wait for another owner to end.
+        wait_s: How long to wait for another owner to end; not for a server, which does not.
+        on_wait: Told whose end is waited for, once that takes more than a moment.
     """
 
-    def __init__(self, home: Path, *, command: str, wait_s: float = 0.0) -> None:
+    def __init__(
+        self, home: Path, *, command: str, wait_s: float = 0.0, on_wait: Callable[[str], None] | None = None
+    ) -> None:
         self._home = home
         self._command = command
         self._wait_s = wait_s
+        self._on_wait = on_wait
         self._handle: int | None = None
 
     def __enter__(self) -> Self:
@@ -50,7 +72,7 @@ class HomeLock:
         """Own the home until `release` or the process's end; harmless when it is owned by this lock already.
 
         Raises:
-            RetryableError: `home.in-use`: another process owns it.
+            RetryableError: `home.in-use`: another process owns it still; `home.served`: a server does.
             ConfigError: `home.unusable`: it cannot be made or written.
             FatalError: `home.disk`: the disk is full.
         """
@@ -63,7 +85,7 @@ class HomeLock:
             raise _cannot_use(self._home, error) from error
         try:
             self._lock(handle)
-            self._write_owner(handle)
+            self._write_owner(handle, {})
         except BaseException:
             os.close(handle)
             raise
@@ -75,26 +97,37 @@ class HomeLock:
             os.close(self._handle)
             self._handle = None
 
+    def announce(self, address: str) -> None:
+        """Let other commands know that the owner works for them at that address of loopback."""
+        assert self._handle is not None
+        self._write_owner(self._handle, {"address": address})
+
     def _lock(self, handle: int) -> None:
-        give_up_at = time.monotonic() + self._wait_s
+        began = time.monotonic()
+        on_wait = self._on_wait
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() >= give_up_at:
-                    raise _in_use(self._home, os.pread(handle, 4096, 0)) from None
+                problem = _in_use(self._home, os.pread(handle, 4096, 0))
+                passed = time.monotonic() - began
+                if isinstance(problem, ServedHomeError) or passed >= self._wait_s:
+                    raise problem from None
+                if on_wait is not None and passed >= _SAY_SO_AFTER_S:
+                    on_wait(problem.message)
+                    on_wait = None
                 time.sleep(_ASK_AGAIN_S)
             except OSError as error:
                 raise _cannot_use(self._home, error) from error
             else:
                 return
 
-    def _write_owner(self, handle: int) -> None:
-        owner = {"pid": os.getpid(), "command": self._command, "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    def _write_owner(self, handle: int, more: dict[str, str]) -> None:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        text = json.dumps({"pid": os.getpid(), "command": self._command, "since": since} | more).encode()
         try:
-            if os.fstat(handle).st_size:
-                os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps(owner).encode(), 0)
+            # Written over what was there, which is at least as long as the rest: who reads meanwhile sees one or the other.
+            os.pwrite(handle, text.ljust(os.fstat(handle).st_size), 0)
         except OSError as error:
             raise _cannot_use(self._home, error) from error
 
@@ -126,7 +159,16 @@ def _in_use(home: Path, text: bytes) -> RetryableError:
         who = f"process {owner['pid']} ({owner['command']}) since {owner['since']}"
         pid = int(owner["pid"])
     except (ValueError, KeyError, TypeError):
-        who, pid = "another process", None
+        who, pid, owner = "another process", None, {}
+    address = owner.get("address")
+    if pid is not None and isinstance(address, str):
+        return ServedHomeError(
+            f"The home {home} is served by {who}.",
+            code="home.served",
+            remedy="Commands work through it; to serve or try something here, stop it, or choose another home with --home.",
+            address=address,
+            pid=pid,
+        )
     return RetryableError(
         f"The home {home} is in use by {who}.",
         code="home.in-use",

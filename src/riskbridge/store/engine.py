@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
 from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, place
+from riskbridge.store.turn import PublishingTurn
 
 _COMPILING = Lock()
 """How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
@@ -57,6 +58,7 @@ class DuckDBEngine:
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET checkpoint_threshold = '256MiB'")
         self.connection.execute("SET enable_progress_bar = false")
+        self.turn = PublishingTurn()
         self.backend: Any = ibis.duckdb.from_connection(self.connection)
 
     def fork(self) -> DuckDBEngine:
@@ -64,6 +66,7 @@ class DuckDBEngine:
         other = object.__new__(DuckDBEngine)
         other.path, other._numbers = self.path, count()
         other._tables, other._memory = {}, self._memory
+        other.turn = self.turn
         other.connection = self.connection.cursor()
         other.connection.execute("SET TimeZone = 'UTC'")
         other.backend = ibis.duckdb.from_connection(other.connection)

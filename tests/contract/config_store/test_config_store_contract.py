@@ -184,7 +184,7 @@ def test_runs_that_have_not_ended_are_listed_by_connector(store: ConfigStore) ->
         run("r4", minutes=3, connector_id="c2"),
     ):
         store.save_run(record)
-    assert [r.run_id for r in store.list_running("c1")] == ["r3", "r1"]
+    assert [r.run_id for r in store.list_open("c1")] == ["r1", "r3"]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
-from riskbridge.security.home import HomeLock
+from riskbridge.security.home import HomeLock, ServedHomeError
 
 _OWNER = """
 import sys, pathlib
-from riskbridge.security.home import HomeLock
+from riskbridge.security.home import HomeLock, ServedHomeError
 lock = HomeLock(pathlib.Path(sys.argv[1]), command="riskbridge run Lab")
 lock.acquire()
 print("owned", flush=True)
@@ -24,7 +24,7 @@ sys.stdin.read()
 
 _WAITING = """
 import sys, pathlib
-from riskbridge.security.home import HomeLock
+from riskbridge.security.home import HomeLock, ServedHomeError
 print("asks", flush=True)
 HomeLock(pathlib.Path(sys.argv[1]), command="b", wait_s=60).acquire()
 print("owns", flush=True)
@@ -148,3 +148,31 @@ def test_a_full_disk_is_told_and_the_home_is_given_back(tmp_path: Path) -> None:
         with pytest.raises(FatalError) as caught:
             HomeLock(tmp_path, command="a").acquire()
         assert caught.value.code == "home.disk"
+
+
+def test_a_server_is_told_with_its_address_and_is_not_waited_for(tmp_path: Path) -> None:
+    lock = HomeLock(tmp_path, command="riskbridge serve")
+    with lock:
+        lock.announce("127.0.0.1:4711")
+        with pytest.raises(ServedHomeError) as caught:
+            HomeLock(tmp_path, command="b", wait_s=60).acquire()
+    assert (caught.value.code, caught.value.address, caught.value.context) == (
+        "home.served",
+        "127.0.0.1:4711",
+        {"pid": os.getpid()},
+    )
+
+
+def test_an_owner_after_a_server_is_not_taken_for_one(tmp_path: Path) -> None:
+    with HomeLock(tmp_path, command="riskbridge serve") as lock:
+        lock.announce("127.0.0.1:4711")
+    with HomeLock(tmp_path, command="a"), pytest.raises(RetryableError) as caught:
+        HomeLock(tmp_path, command="b").acquire()
+    assert caught.value.code == "home.in-use"
+
+
+def test_who_waits_for_long_says_for_whom(tmp_path: Path) -> None:
+    told: list[str] = []
+    with HomeLock(tmp_path, command="a"), pytest.raises(RetryableError):
+        HomeLock(tmp_path, command="b", wait_s=1.3, on_wait=told.append).acquire()
+    assert [f"process {os.getpid()} (a)" in text for text in told] == [True]

@@ -26,6 +26,7 @@ from riskbridge.store.config.drafts import ConfigDrafts
 from riskbridge.store.config.identification import ConfigIdentification
 from riskbridge.store.config.maps import ConfigMaps
 from riskbridge.store.config.models import ConfigModels
+from riskbridge.store.config.schedules import ConfigSchedules, run_row
 from riskbridge.store.config.score_maps import ConfigScoreMaps
 from riskbridge.store.config.tables import AuditRow, ConnectorRow, ProfileRow, RunRow, SettingRow
 from riskbridge.store.config.tags import ConfigTags
@@ -94,6 +95,11 @@ class ConfigStore:
     def accounts(self) -> ConfigAccounts:
         """Accounts, sessions and API tokens."""
         return ConfigAccounts(self._database)
+
+    @property
+    def schedules(self) -> ConfigSchedules:
+        """When profiles run by themselves."""
+        return ConfigSchedules(self._database, self._audit)
 
     @property
     def identification(self) -> ConfigIdentification:
@@ -244,13 +250,8 @@ class ConfigStore:
 
     def save_run(self, record: RunRecord) -> None:
         """Insert or update a run's record."""
-        values = asdict(record) | {
-            "warnings": list(record.warnings),
-            "streams": list(record.streams),
-            "outcome": record.outcome.value,
-        }
         with self._database.writing() as session:
-            session.merge(RunRow(**values))
+            session.merge(run_row(record))
 
     def get_run(self, run_id: str) -> RunRecord:
         """The run whose id begins so.
@@ -276,13 +277,15 @@ class ConfigStore:
         with self._database.reading() as session:
             return [_record(row) for row in session.scalars(query)]
 
-    def list_running(self, connector_id: str) -> list[RunRecord]:
-        """Runs that by their record have not ended, newest first. Who owns the home knows that they were killed."""
-        query = (
-            select(RunRow)
-            .where(RunRow.connector_id == connector_id, RunRow.outcome == RunOutcome.RUNNING.value)
-            .order_by(RunRow.started_at.desc())
-        )
+    def list_open(self, connector_id: str | None = None) -> list[RunRecord]:
+        """Runs that by their record have not ended, oldest first; of one connector or of all.
+
+        Who owns the home and works on none of them knows that those that run were killed.
+        """
+        ends = [outcome.value for outcome in RunOutcome if outcome.is_open]
+        query = select(RunRow).where(RunRow.outcome.in_(ends)).order_by(RunRow.started_at, RunRow.run_id)
+        if connector_id is not None:
+            query = query.where(RunRow.connector_id == connector_id)
         with self._database.reading() as session:
             return [_record(row) for row in session.scalars(query)]
 

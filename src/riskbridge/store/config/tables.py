@@ -9,7 +9,7 @@ from sqlalchemy import DDL, JSON, DateTime, Dialect, ForeignKey, String, Table, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest migration of this release; a test holds it equal to the newest file in `migrations/versions`."""
 
 
@@ -117,6 +117,23 @@ class RunRow(Base):
     is_resumed: Mapped[bool]
     streams: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
     map_version: Mapped[str] = mapped_column(String(80), server_default="")
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_drop_accepted: Mapped[bool] = mapped_column(server_default="0")
+
+
+class ScheduleRow(Base):
+    """When a profile runs by itself; goes with its profile. `timing` is as `timing_as_dict` writes it."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (UniqueConstraint("profile_id", name="schedule_profile_unique"),)
+
+    schedule_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connector_id: Mapped[str] = mapped_column(ForeignKey("connector.connector_id", ondelete="CASCADE"))
+    profile_id: Mapped[str] = mapped_column(ForeignKey("profile.profile_id", ondelete="CASCADE"))
+    timing: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_paused: Mapped[bool]
+    decided_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class TransformMapRow(Base):

@@ -15,7 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskbridge.errors import ConfigError
+from riskbridge.errors import ConfigError, RetryableError
 from riskbridge.model.judgement import DECISION, HELD, HOLD
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
@@ -253,9 +253,23 @@ class Warehouse:
 
         Publishing a `run_id` that is there already changes nothing, so a resumed run may call it again. `is_written` is
         told each table's name as it is done.
+
+        Raises:
+            RetryableError: `warehouse.moved-on`: something else was published since this was computed.
+            InputError: `run.under-way`: a run is being computed, and would not know of this.
         """
+        with self.engine.turn.taken():
+            self._publish(run, published, changes, is_written)
+
+    def _publish(self, run: int, published: PublishedRun, changes: Changes, is_written: Callable[[str], None]) -> None:
         if self.find_run(published.run_id) is not None:
             return
+        if run <= self.last_run():
+            raise RetryableError(
+                f"Something else was published while '{published.connector_name}' was computed; nothing was changed.",
+                code="warehouse.moved-on",
+                remedy="Do it again.",
+            )
         with self.engine.transaction():
             for table in _VERSIONED:
                 self._replace_versions(table, run, changes.versions, changes.withdrawn)
