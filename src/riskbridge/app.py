@@ -451,13 +451,13 @@ class App:
         """How much is stored: assets, findings, detections, events, rejects of the newest run."""
         return self.warehouse.count_rows()
 
-    def list_rejects(self, *, limit: int = 50) -> list[dict[str, Any]]:
-        """Rows the newest published run could not use, with their reasons."""
+    def list_rejects(self, *, run: int | None = None, limit: int = 50) -> list[dict[str, Any]]:
+        """Rows that a published run could not use, with their reasons; without its number, the newest that read a source."""
         from riskbridge.model.target import RUN_REJECT  # noqa: PLC0415
 
         rows = self.warehouse.table(RUN_REJECT)
-        newest = rows.filter(rows.run == self.warehouse.last_read())
-        return self._records(newest.order_by(["stream", "reason", "page", "row"]).limit(limit))
+        of_run = rows.filter(rows.run == (self.warehouse.last_read() if run is None else run))
+        return self._records(of_run.order_by(["stream", "reason", "page", "row"]).limit(limit))
 
     def _moment(self, as_of: str | None = None) -> Moment:
         from riskbridge.moment import find_moment  # noqa: PLC0415 - loads Ibis

@@ -152,6 +152,14 @@ def test_an_explanation_is_the_same_over_api_and_page(ana: httpx.Client) -> None
     assert ana.get("/findings/zzzz").status_code == 404
 
 
+def test_rejects_are_those_of_the_run_that_was_asked_for(ana: httpx.Client) -> None:
+    run = ana.get("/api/v1/runs").json()["rows"][-1]
+    of_run = ana.get(f"/api/v1/runs/{run['run_id']}/rejects", params={"limit": 1_000}).json()
+    assert of_run["count"] == len(of_run["rows"]) == run["counts"].get("rejects", 0)
+    unknown = ana.get("/api/v1/runs/none/rejects")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "run.unknown")
+
+
 def test_the_summary_agrees_with_the_lists(ana: httpx.Client) -> None:
     summary = ana.get("/api/v1/summary").json()
     critical = ana.get("/api/v1/findings", params={"query": "finding.qds >= 90 and not finding.status: FIXED"}).json()
