@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 KILLS = int(os.environ.get("RISKBRIDGE_SERVED_KILLS", "4"))
 """Kills of the server; a release is tried with 20, over five runs."""
 A_ROUND = 4
+HAPPENINGS = ("software-removed", "upgrade", "kb-installed", "rbac-move", "re-image")
+"""What happens to the tenant between runs, so that every run has something to publish."""
 MOST_LOOKS = 120
 """A kill comes after so many looks at the progress at most; some come before the first page, some after the last."""
 
@@ -75,7 +77,8 @@ def test_every_run_ends_after_the_restart_as_if_nothing_had_happened(
     ids = []
     for round_ in range(-(-KILLS // A_ROUND)):
         if round_:
-            changing.control("step", hours=24)
+            changing.control("step", {"hours": 24})
+            changing.control("scenario", {"name": HAPPENINGS[round_ % len(HAPPENINGS)]})
         assert twin("run", "tenant")["outcome"] == "succeeded"
         client = killed.start()
         ids.append(client.post("/api/v1/connectors/tenant/runs").json()["run_id"])
