@@ -190,7 +190,7 @@ def _grouped(question: Question, names: tuple[str, ...], limit: int) -> ir.Table
     shown = rows.semi_join(best, [rows[n].identical_to(best[n]) for n in names]) if first == "asset_id" else rows
     counted = shown.group_by(list(names)).agg(
         findings=ibis._.count(),
-        assets=ibis.literal(1, "int64").max() if first == "asset_id" else ibis._.asset_id.hash().nunique(),
+        assets=ibis._.asset_id.count().clip(upper=1) if first == "asset_id" else ibis._.asset_id.hash().nunique(),
         cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
         max_qds=ibis._.qds.max(),
         kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),

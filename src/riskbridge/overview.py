@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from riskbridge.sla import load_sla
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -144,12 +144,12 @@ def list_worst_cves(app: App, *, limit: int = 100) -> list[dict[str, Any]]:
     return app.engine.remembered(("worst CVEs", limit), make)
 
 
-def list_attention(app: App, states: Mapping[str, str]) -> list[dict[str, Any]]:
+def list_attention(app: App, concerns: Mapping[str, Sequence[Mapping[str, str]]]) -> list[dict[str, Any]]:
     """What waits for a person, the most pressing first.
 
     Args:
         app: The home.
-        states: The state of each connector by its name, as people see it.
+        concerns: What wants attention of each connector by its name: `message` and `remedy`.
 
     Returns:
         `kind` (`connector`, `hold`, `overdue`, `feed`), `what` and `remedy` in words, `count`, and what it is about: the `name`
@@ -158,7 +158,11 @@ def list_attention(app: App, states: Mapping[str, str]) -> list[dict[str, Any]]:
     from riskbridge.feeds import list_feeds  # noqa: PLC0415 - loads Arrow
     from riskbridge.holds import list_holds  # noqa: PLC0415
 
-    found = [_attention_of(app, name) for name, state in states.items() if state == "Attention"]
+    found = [
+        _item("connector", f"{name}: {c['message']}", c["remedy"], name=name)
+        for name, told in concerns.items()
+        for c in told
+    ]
     if holds := list_holds(app):
         told = "One run holds closings back" if len(holds) == 1 else f"{len(holds)} runs hold closings back"
         found.append(_item("hold", f"{told}.", "Say whether what was not found is gone.", count=len(holds)))
@@ -181,15 +185,6 @@ def list_attention(app: App, states: Mapping[str, str]) -> list[dict[str, Any]]:
             _item("feed", f"Out of date: {told}.", "Refresh what enriches findings, or import files.", count=len(stale))
         )
     return found
-
-
-def _attention_of(app: App, name: str) -> dict[str, Any]:
-    connector = app.store.get_connector(name)
-    (newest,) = app.store.list_runs(connector.connector_id, limit=1) or (None,)
-    error = dict(newest.error or {}) if newest is not None else {}
-    message = str(error.get("message") or f"{name} needs attention.")
-    remedy = str(error.get("remedy") or "See what its newest run says.")
-    return _item("connector", f"{name}: {message}", remedy, name=name)
 
 
 def _item(kind: str, what: str, remedy: str, *, name: str = "", query: str = "", count: int = 1) -> dict[str, Any]:

@@ -127,11 +127,11 @@ def list_uploads(app: App) -> list[Upload]:
     return [_upload(path) for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
 
 
-def delete_upload(app: App, name: str) -> None:
-    """Remove an upload that no connector reads.
+def get_upload(app: App, name: str) -> Upload:
+    """The upload of that name, its hash left out.
 
     Raises:
-        InputError: `upload.unknown`, `upload.in-use`, `file.bad-path`.
+        InputError: `upload.unknown`, `file.bad-path`.
     """
     path = upload_path(name, app.settings.home)
     if not path.is_file():
@@ -140,6 +140,17 @@ def delete_upload(app: App, name: str) -> None:
             code="upload.unknown",
             remedy="List them with: riskbridge upload list",
         )
+    return _upload(path)
+
+
+def delete_upload(app: App, name: str) -> None:
+    """Remove an upload that no connector reads.
+
+    Raises:
+        InputError: `upload.unknown`, `upload.in-use`, `file.bad-path`.
+    """
+    get_upload(app, name)
+    path = upload_path(name, app.settings.home)
     readers = [
         c.name
         for c in app.store.list_connectors()

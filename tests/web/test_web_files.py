@@ -66,7 +66,9 @@ def test_an_uploaded_export_is_read_and_the_next_takes_its_place(client: httpx.C
     assert (saved.status_code, saved.json()["file"]["findings"]) == (201, ["upload:nessus.csv"])
     assert run(client, "nessus")["counts"]["findings"] == 2
     assert client.get(f"{API}/assets", params={"query": "inventory: (source: `Tenable`)"}).json()["count"] == 1
-    assert told(client.delete(f"{API}/uploads/nessus.csv")) == (409, "upload.in-use")
+    url = f"{API}/uploads/nessus.csv"
+    assert told(client.delete(url)) == (428, "edit.no-tag")
+    assert told(client.delete(url, headers={"if-match": client.get(url).headers["etag"]})) == (409, "upload.in-use")
     upload(client, "may.csv", EXPORT + "51192,,Medium,wks-1.example.test,tcp,443,SSL\n", name="nessus.csv")
     assert run(client, "nessus")["counts"]["findings"] == 3
 

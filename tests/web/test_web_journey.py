@@ -88,6 +88,20 @@ def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimu
     page.get_by_role("button", name="Count what matches").click()
     expect(page.get_by_text("rows of findings match", exact=False)).to_be_visible()
     page.get_by_label("Device filter").fill("")
+    page.get_by_label("Runs by itself").select_option("every")
+    page.get_by_label("Unit").select_option("h")
+    assert_accessible(page)
+    shoot(page, "wizard-profile")
+    page.get_by_role("button", name="Next", exact=True).last.click()
+    page.get_by_label("QDS of severity 5").fill("101")
+    page.get_by_role("button", name="Review & confirm").click()
+    expect(page.get_by_role("button", name="Save and run")).to_be_disabled()
+    page.get_by_role("button", name="Scoring").click()
+    page.get_by_label("QDS of severity 5").fill("97")
+    page.get_by_role("button", name="Next", exact=True).last.click()
+    page.get_by_role("button", name="serial-number up").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="serial-number is now number 5")).to_be_attached()
+    shoot(page, "wizard-rules")
     assert_accessible(page)
     page.get_by_role("button", name="Review & confirm").click()
     shoot(page, "wizard-review")
@@ -130,6 +144,8 @@ PAGES = {
     "map": "/maps/defender",
     "models": "/models",
     "identification": "/identification",
+    "tags": "/tags",
+    "score-map": "/connectors/tenant/score-map",
     "scoring": "/scoring",
     "feeds": "/scoring/feeds",
     "settings": "/settings",

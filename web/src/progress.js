@@ -18,7 +18,7 @@ export const follow = (card) => {
 
   news.addEventListener("progress", (event) => {
     const run = JSON.parse(event.data);
-    if (!["queued", "running", "paused", "pausing"].includes(run.state)) {
+    if (!["queued", "running"].includes(run.state)) {
       news.close();
       location.reload();
       return;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Response, status
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Asked, Caller, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.schedules import TimingShape
+from riskbridge.api.score_maps import ScoreMapShape
 from riskbridge.api.shapes import CheckShown, ConnectorShape, ConnectorShown, MatchesShown, ProfileShape, Rows
 from riskbridge.app import App
 from riskbridge.connectors import change_profile, check_profile
@@ -27,7 +30,10 @@ from riskbridge.drafts import (
 from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile
 from riskbridge.model.draft import Draft
+from riskbridge.model.schedule import Timing
+from riskbridge.model.score_map import ScoreMap, ScoreMapRow
 from riskbridge.preview import count_matches
+from riskbridge.schedules import parse_timing, set_schedule
 from riskbridge.service import Service
 
 if TYPE_CHECKING:
@@ -122,7 +128,53 @@ def find_faults(draft: Draft) -> dict[str, str]:
         parse_draft_rules(draft)
     except InputError as error:
         faults["rules"] = f"{error.message} {error.remedy}"
+    try:
+        parse_draft_score_map(draft)
+    except InputError as error:
+        faults["score_map"] = f"{error.message} {error.remedy}"
+    try:
+        parse_draft_timing(draft, datetime.now(UTC))
+    except InputError as error:
+        faults["schedule"] = f"{error.message} {error.remedy}"
     return faults
+
+
+def parse_draft_score_map(draft: Draft) -> ScoreMap | None:
+    """The score map that a draft describes; None for the suggested one.
+
+    Raises:
+        InputError: `score-map.bad`.
+    """
+    given = draft.values.get("score_map")
+    if given is None:
+        return None
+    try:
+        shape = ScoreMapShape.model_validate(given)
+    except ValidationError as error:
+        told = "; ".join(f"{' '.join(str(p) for p in f['loc'])}: {f['msg']}" for f in error.errors()[:5])
+        raise InputError(told, code="score-map.bad", remedy="Fill in whole numbers, QDS from 0 to 100.") from error
+    rows = tuple(ScoreMapRow(r.severity, tuple(r.source_values), r.qds) for r in shape.rows)
+    return ScoreMap(rows, shape.default_severity)
+
+
+def parse_draft_timing(draft: Draft, now: datetime) -> Timing | None:
+    """When the profile that a draft describes runs by itself; None for never.
+
+    Raises:
+        InputError: `schedule.*`.
+    """
+    given = draft.values.get("schedule")
+    if given is None:
+        return None
+    try:
+        shape = TimingShape.model_validate(given)
+    except ValidationError as error:
+        raise InputError(
+            f"The schedule cannot be read: {error.errors()[0]['msg']}.",
+            code="schedule.bad-timing",
+            remedy="Give one of once, every and cron, and what goes with it.",
+        ) from error
+    return parse_timing(shape.to_text(), now)
 
 
 def parse_draft_rules(draft: Draft) -> tuple[Rule, ...] | None:
@@ -192,11 +244,16 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
             remedy="Test the connection, mend what it names, then save.",
         )
     _check_rest(app, draft, shape)
+    timing, score_map = parse_draft_timing(draft, service.clock.now()), parse_draft_score_map(draft)
     connector = over_api.add(service, shape, actor=actor)
     profile = app.store.list_profiles(connector.connector_id)[0]
     change_profile(app, profile, _profile_changes(draft))
     if (rules := parse_draft_rules(draft)) is not None:
         save_rules(app.store, connector, rules)
+    if score_map is not None:
+        app.store.score_maps.save_score_map(connector, score_map)
+    if timing is not None:
+        set_schedule(app.store, connector.name, None, timing, service.clock.now())
     app.store.drafts.delete_draft(draft.account_id, draft.draft_id)
     if is_run:
         service.start_run(connector.name)

@@ -73,9 +73,11 @@ class AttentionShown(BaseModel):
     count: int
 
 
-def states_of(service: Service) -> dict[str, str]:
-    """The state of every connector by its name."""
-    return {c.name: service.state_of(c.name).value for c in service.app.store.list_connectors()}
+def concerns_of(service: Service) -> dict[str, list[dict[str, str]]]:
+    """What wants attention of every connector, by its name; held closings are told apart."""
+    names = [c.name for c in service.app.store.list_connectors()]
+    told = {name: service.standing_of(name).as_dict()["attention"] for name in names}
+    return {name: [c for c in found if c["code"] != "attention.closings-held"] for name, found in told.items()}
 
 
 @router.get("/overview/events")
@@ -121,7 +123,7 @@ def show_cves(_: Asked, service: Served, limit: Annotated[int, Query(ge=1, le=1_
 @router.get("/attention")
 def show_attention(_: Asked, service: Served) -> Rows[AttentionShown]:
     """What waits for a person, and what to do about it."""
-    states = states_of(service)
+    concerns = concerns_of(service)
     with service.reading() as app:
-        rows = list_attention(app, states)
+        rows = list_attention(app, concerns)
     return Rows.of([AttentionShown.model_validate(r) for r in rows])

@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, status
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import BaseModel
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
 from riskbridge.api.access import Asked, Served
+from riskbridge.api.etag import IfMatch, require_match, set_tag
 from riskbridge.api.shapes import Rows
 from riskbridge.app import App
 from riskbridge.errors import InputError
-from riskbridge.uploads import Receiving, Upload, delete_upload, list_uploads
+from riskbridge.uploads import Receiving, Upload, delete_upload, get_upload, list_uploads
 
 router = APIRouter(tags=["files"])
 PATH = "/uploads"
@@ -66,10 +67,22 @@ async def upload(request: Request, caller: Asked, service: Served, name: _Name =
     return UploadShown.model_validate(made.as_dict())
 
 
+@router.get(PATH + "/{name}")
+def show_upload(_: Asked, service: Served, name: str, response: Response) -> UploadShown:
+    """One upload; its ETag is of the file as it is now."""
+    found = get_upload(service.app, name).as_dict()
+    set_tag(response, found)
+    return UploadShown.model_validate(found)
+
+
 @router.delete(PATH + "/{name}", status_code=status.HTTP_204_NO_CONTENT)
-def delete(caller: Asked, service: Served, name: str) -> None:
+def delete(caller: Asked, service: Served, name: str, if_match: IfMatch = None) -> None:
     """Delete an upload that no connector reads."""
-    delete_upload(service.app.acting_as(caller.account.name), name)
+    app = service.app.acting_as(caller.account.name)
+    with service.editing(caller.account.name) as store:
+        found = get_upload(app, name)
+        require_match(if_match, found.as_dict(), f"The upload '{name}'", change=store.find_change("upload", name))
+        delete_upload(app, name)
 
 
 class _Form:

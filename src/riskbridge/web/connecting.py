@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Served
+from riskbridge.schedules import list_schedules
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
 from riskbridge.web.render import page
@@ -48,14 +49,34 @@ def _connector(service: Service, name: str, runs: int = 20) -> dict[str, Any]:
         "connector": over_api.shown(service, connector),
         "progress": progress.as_dict() if progress else None,
         "is_live": progress is not None and not progress.is_over,
+        "schedules": {
+            s["profile"]: s["words"]
+            for s in list_schedules(service.app.store, service.clock.now(), count=1)
+            if s["connector"] == connector.name
+        },
         "runs": [over_api.run_as_dict(r) for r in service.app.store.list_runs(connector.connector_id, limit=runs)],
     }
 
 
 @router.post("/connectors/{name}/run", dependencies=[Depends(require_changing_person)])
-def run_connector(service: Served, name: str) -> Response:
-    """Begin a run."""
-    service.start_run(name)
+async def run_connector(request: Request, service: Served, name: str) -> Response:
+    """Begin a run of a profile; of the only one where none is named."""
+    profile = str((await request.form()).get("profile", "")) or None
+    await run_in_threadpool(service.start_run, name, profile)
+    return RedirectResponse(f"/connectors/{name}", 303)
+
+
+@router.post("/connectors/{name}/pause", dependencies=[Depends(require_changing_person)])
+def pause_run(service: Served, name: str) -> Response:
+    """Pause the run at its next step."""
+    service.pause_run(name)
+    return RedirectResponse(f"/connectors/{name}", 303)
+
+
+@router.post("/connectors/{name}/resume", dependencies=[Depends(require_changing_person)])
+def resume_run(service: Served, name: str) -> Response:
+    """Let the paused run go on where it was."""
+    service.resume_run(name)
     return RedirectResponse(f"/connectors/{name}", 303)
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Served
-from riskbridge.api.overview import states_of
+from riskbridge.api.overview import concerns_of
 from riskbridge.app import App
 from riskbridge.browse import browse, group_findings, summarise
 from riskbridge.overview import (
@@ -38,9 +38,9 @@ ATTENTION_AT = {"connector": "/connectors/{name}", "hold": "/holds", "feed": "/s
 def show_home(request: Request, caller: Person, service: Served) -> Response:
     """The estate at a glance; what to do first where there is nothing yet."""
     connectors = [over_api.shown(service, c) for c in service.app.store.list_connectors()]
-    states = states_of(service)
+    concerns = concerns_of(service)
     with service.reading() as app:
-        attention = [{**item, "address": _address_of(item)} for item in list_attention(app, states)]
+        attention = [{**item, "address": _address_of(item)} for item in list_attention(app, concerns)]
         values = _estate(app) if app.warehouse.last_read() else {}
     runs = [over_api.run_as_dict(r) for r in service.app.store.list_runs(limit=6)]
     return page(

@@ -82,6 +82,8 @@ def _list(request: Request, caller: Caller, service: Service, subject: Subject) 
         group_names=tuple(GROUPS if subject == "findings" else ASSET_GROUPS),
         group_columns=GROUPS if subject == "findings" else {n: (c,) for n, c in ASSET_GROUPS.items()},
         runs=runs,
+        views=service.app.store.views.list_views(caller.account.name, subject),
+        tags=[t.name for t in service.app.store.tags.list_tags()] if subject == "assets" else [],
         **values,
     )
 

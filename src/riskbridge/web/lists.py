@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from riskbridge.model.view import SavedView
 from riskbridge.search.tokens import TOKENS, Subject
 from riskbridge.web.words import spaced
 
@@ -40,7 +41,7 @@ COLUMNS: dict[Subject, dict[str, str]] = {
 }
 ROW_COLUMNS = {"assets": (*COLUMNS["assets"], "asset_id"), "findings": (*COLUMNS["findings"], "finding_id", "asset_id")}
 """What a list's rows need, ids for their links included."""
-ALWAYS = {"assets": ("asset_id",), "findings": ("finding_id", "asset_id", "asset_name", "cve_id", "title")}
+ALWAYS = {"assets": ("asset_id", "asset_name"), "findings": ("finding_id", "asset_id", "asset_name", "cve_id", "title")}
 NEVER_SHOWN = frozenset({"finding_id", "asset_id", "connector_id", "score_key", "primary_source_asset_id"})
 PAGE_ROWS = 50
 _TOKEN_OF = {subject: {t.column: t for t in tokens} for subject, tokens in TOKENS.items()}
@@ -75,6 +76,12 @@ class ListState:
         known = offered_columns(subject)
         chosen = {name: known[name] for name in self.columns.split(",") if name in known}
         return chosen or COLUMNS[subject]
+
+    def of_view(self, view: SavedView) -> str:
+        """The address of this list as a saved view shows it, now."""
+        return replace(self, as_of="").link(
+            query=view.query, sort=",".join(view.sort), group=view.group or "", columns=",".join(view.columns)
+        )
 
     def sorted_by(self, column: str) -> str:
         """The address with that column as order, the other way round when it is already."""

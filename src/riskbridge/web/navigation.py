@@ -24,7 +24,7 @@ class Room:
 
 MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
     ("", (Room("Home", "/", "home"),)),
-    ("Inventory", (Room("Assets", "/inventory/assets", "asset"),)),
+    ("Inventory", (Room("Assets", "/inventory/assets", "asset"), Room("Tags", "/tags", "tag"))),
     (
         "Risk management",
         (
@@ -36,8 +36,9 @@ MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
     (
         "Sources",
         (
-            Room("Connectors", "/connectors", "connector", ("/wizard", "/schedules")),
+            Room("Connectors", "/connectors", "connector", ("/wizard",)),
             Room("Runs", "/runs", "run"),
+            Room("Schedules", "/schedules", "calendar"),
             Room("Transform maps", "/maps", "map"),
             Room("Data models", "/models", "model"),
             Room("Identification rules", "/identification", "rule"),

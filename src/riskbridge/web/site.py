@@ -24,8 +24,12 @@ from riskbridge.web import (
     login,
     mapping,
     running,
+    scheduling,
+    scoremap,
     scoring,
     settings,
+    tagging,
+    viewing,
     wizard,
 )
 from riskbridge.web.access import LoginNeededError
@@ -41,9 +45,13 @@ ROOMS = (
     connecting,
     editing,
     running,
+    scheduling,
     mapping,
+    scoremap,
     scoring,
     settings,
+    tagging,
+    viewing,
     wizard,
 )
 

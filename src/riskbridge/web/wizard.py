@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal, get_args
+from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -18,19 +19,25 @@ from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.maps import list_summaries
 from riskbridge.model.connector import Strategy
 from riskbridge.model.draft import Draft
+from riskbridge.model.score_map import ScoreMap
+from riskbridge.schedule.zone import local_zone_name
 from riskbridge.service import Service
+from riskbridge.store.config.score_maps import plain_map
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
 from riskbridge.web.forms import Form, typed_values
 from riskbridge.web.render import page
 from riskbridge.web.ruleset import is_rule_edit, typed_rules
+from riskbridge.web.scoremap import typed_score_map
+from riskbridge.web.timing import timing_fields, typed_timing
 
 router = APIRouter(default_response_class=HTMLResponse)
-Step = Literal["basics", "model", "map", "profile", "rules", "review"]
+Step = Literal["basics", "model", "map", "profile", "scoring", "rules", "review"]
 LABELS: dict[Step, str] = {
     "basics": "Basic details",
     "model": "Data model",
     "map": "Transform map",
     "profile": "Profile",
+    "scoring": "Scoring",
     "rules": "Identification rules",
     "review": "Review & confirm",
 }
@@ -57,6 +64,7 @@ TEXTS: dict[Step, tuple[str, ...]] = {
         *("profile_name", "profile_description", "device_filter", "finding_filter", "strategy", "page_size"),
         "transform_map",
     ),
+    "scoring": (),
     "rules": (),
     "review": (),
 }
@@ -65,6 +73,7 @@ TICKS: dict[Step, tuple[str, ...]] = {
     "model": (),
     "map": (),
     "profile": ("has_software", "is_active"),
+    "scoring": (),
     "rules": (),
     "review": (),
 }
@@ -128,7 +137,7 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
     try:
         if verb == "to" and target in STEPS:
             return RedirectResponse(_address(draft, target), 303)
-        if step == "rules" and (is_rule_edit(typed) or verb == "reset"):
+        if verb == "reset" or (step == "rules" and is_rule_edit(typed)):
             return _step(request, caller, service, draft, step)
         if verb == "test" or (verb == "next" and step == "basics" and not over_api.show_draft(draft).is_tested):
             draft = over_api.check_draft(service, draft)
@@ -150,6 +159,10 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
 def _keep(caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Draft:
     draft = _draft(caller, service, draft_id)
     values = typed_values(typed, TEXTS[step], TICKS[step])
+    if step == "profile" and "timing" in typed:
+        values["schedule"] = typed_timing(typed)
+    if step == "scoring" and "source_values" in typed:
+        values["score_map"] = None if typed.get("action") == "reset" else typed_score_map(typed)
     if step == "rules" and "rule" in typed:
         values["rules"] = None if typed.get("action") == "reset" else typed_rules(typed)
     return change_draft(service.app, draft, values)
@@ -195,6 +208,10 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
     values: dict[str, Any] = {"clouds": CLOUDS, "strategies": [s.value for s in Strategy], "maps": [], "models": []}
     if step in ("map", "profile", "review"):
         values["maps"] = list_summaries(store)
+        given: Any = draft.values.get("schedule")
+        values |= {"timing": timing_fields(given, local_zone_name()), "zones": sorted(available_timezones())}
+    if step in ("scoring", "review"):
+        values["score_map"] = draft.values.get("score_map") or plain_map(ScoreMap())
     if step in ("rules", "review"):
         rows = rules_as_rows(BUILT_IN_RULES)
         values |= {"rules": draft.values.get("rules") or rows, "attributes": CHOOSABLE}
@@ -206,7 +223,7 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
 
 
 def _faulty_steps(faults: dict[str, str]) -> set[str]:
-    own = {"rules": ("rules",)}
+    own = {"scoring": ("score_map",), "rules": ("rules",), "profile": ("schedule",)}
     return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step], *own.get(step, ())) if name in faults}
 
 
