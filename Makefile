@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen --no-sync
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help setup demo test check bench benchlists docs web format clean
+.PHONY: help setup demo test check bench benchlists remap docs web format clean
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -39,6 +39,9 @@ bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline; w
 	@$(UV) sync --frozen --quiet --compile-bytecode --group bench --python $(PYTHON)
 	@.venv/bin/python -m compileall -q src
 	@$(RUN) python benchmarks/sync.py $(ARGS)
+
+remap: setup ## Measure mapping a large tenant anew after a map was changed; writes build/remap.json
+	@$(RUN) python benchmarks/remap.py $(ARGS)
 
 benchlists: setup ## Measure lists over HTTP at 1.5 M findings while a run publishes; writes build/bench-lists.json
 	@$(RUN) python benchmarks/lists.py $(ARGS)

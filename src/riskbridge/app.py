@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from riskbridge.config import Settings
 from riskbridge.errors import InputError
 from riskbridge.file_connectors import open_files, plan_files, source_name
-from riskbridge.maps import find_map
+from riskbridge.maps import choose_label, find_labelled, require_map
 from riskbridge.model.connector import Connector, ConnectorState, Profile, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
@@ -22,6 +22,7 @@ from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
 from riskbridge.security.secrets import SecretStore
 from riskbridge.sla import load_sla
+from riskbridge.staged import Remapper, make_parts, prune
 from riskbridge.store.config.store import ConfigStore
 from riskbridge.tenants import open_tenant
 
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
     from riskbridge.model.feed import FeedVersion
     from riskbridge.moment import Moment
     from riskbridge.pipeline.identifying import IdentityInputs
-    from riskbridge.pipeline.run import RunPlan, RunReport
+    from riskbridge.pipeline.reading import Source
+    from riskbridge.pipeline.run import Parts, RunPlan, RunReport
     from riskbridge.source.defender.doctor import CheckReport
     from riskbridge.source.defender.streams import DefenderSource
     from riskbridge.source.file.source import FileSource
+    from riskbridge.staging.stream import StagedStream
     from riskbridge.store.engine import DuckDBEngine
     from riskbridge.store.feeds import FeedStore
     from riskbridge.store.warehouse.warehouse import Warehouse
+    from riskbridge.transform.spec import TransformMap
 
 RUNS_LOOKED_AT = 50
 """Newest runs of a connector that say where it stands."""
@@ -257,6 +261,8 @@ class App:
         record, profile = take_up_run(
             self.store, connector, profile_name, record, self.now(), is_drop_accepted=is_drop_accepted
         )
+        record = replace(record, map_version=record.map_version or choose_label(self.store, profile, connector.kind))
+        self.store.save_run(record)
         with recording_end(self.store, record, self.now):
             report, calls = self._execute(
                 connector, profile, record, progress or NoProgress(), is_drop_accepted=record.is_drop_accepted
@@ -276,28 +282,31 @@ class App:
     def _execute(
         self, connector: Connector, profile: Profile, record: RunRecord, progress: Progress, *, is_drop_accepted: bool
     ) -> tuple[RunReport, int]:
-        from riskbridge.pipeline.run import Parts, run_once  # noqa: PLC0415 - loads Ibis
-        from riskbridge.source.file.source import FileSource  # noqa: PLC0415
-        from riskbridge.staging.area import StagingArea  # noqa: PLC0415
+        from riskbridge.pipeline.run import run_once  # noqa: PLC0415 - loads Ibis
+
+        area = self.remapper.area
+        transform_map = find_labelled(self.store, record.map_version) or require_map(
+            self.store, profile, connector.kind
+        )
+        doubt = self.remapper.follow_map(connector, profile, transform_map, progress)
+        plan = self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted)
+        with self.open_any_source(connector, profile) as source:
+            parts = self._parts(source, lambda stream: area.stream(record.run_id, stream), transform_map)
+            report = run_once(replace(plan, map_doubt=doubt), parts, progress)
+            prune(self.store, self.warehouse, area, keep_runs=self.settings.staging_runs_kept)
+            return report, source.calls
+
+    @property
+    def remapper(self) -> Remapper:
+        """Maps anew what is staged."""
+        from riskbridge.staging.area import StagingArea  # noqa: PLC0415 - loads Arrow
 
         area = StagingArea(self.settings.staging_path)
-        with self.open_any_source(connector, profile) as source:
-            parts = Parts(
-                engine=self.engine,
-                warehouse=self.warehouse,
-                source=source,
-                open_stream=lambda stream: area.stream(record.run_id, stream),
-                transform_map=find_map(self.store, profile.transform_map),
-                feeds=self.read_feeds(),
-                score_settings=load_score_settings(self.store),
-                now=self.now,
-                files=source if isinstance(source, FileSource) else None,
-            )
-            report = run_once(
-                self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted), parts, progress
-            )
-            area.prune(keep_runs=self.settings.staging_runs_kept)
-            return report, source.calls
+        return Remapper(self.store, self.warehouse, area, self.now, self._plan, self._parts)
+
+    def _parts(self, source: Source, open_stream: Callable[[str], StagedStream], transform_map: TransformMap) -> Parts:
+        settings, feeds = load_score_settings(self.store), self.read_feeds()
+        return make_parts(self.warehouse, source, open_stream, transform_map, feeds, settings, self.now)
 
     def _plan(self, connector: Connector, profile: Profile, record: RunRecord, *, is_drop_accepted: bool) -> RunPlan:
         from riskbridge.pipeline.run import RunPlan  # noqa: PLC0415
@@ -401,7 +410,7 @@ class App:
         """
         from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
         from riskbridge.pipeline.evidence import explain_history  # noqa: PLC0415
-        from riskbridge.score.explain import explain_qds  # noqa: PLC0415
+        from riskbridge.score.explain import explain_qds, factors_as_dict  # noqa: PLC0415
 
         finding = self.find_finding(finding_id)
         scores = self.warehouse.table(CVE_SCORE)
@@ -411,7 +420,7 @@ class App:
             "finding": finding,
             "score": explanation.score,
             "formula": explanation.formula,
-            "factors": _factors(explanation),
+            "factors": factors_as_dict(explanation),
             "why": explanation.why,
             **explain_history(self.engine, self.warehouse, finding["finding_id"], finding["cve_id"]),
         }
@@ -428,7 +437,7 @@ class App:
         """
         from riskbridge.model.target import EVENT, SOFTWARE  # noqa: PLC0415
         from riskbridge.pipeline.evidence import explain_identity  # noqa: PLC0415
-        from riskbridge.score.explain import explain_trurisk  # noqa: PLC0415
+        from riskbridge.score.explain import explain_trurisk, factors_as_dict  # noqa: PLC0415
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
@@ -438,7 +447,7 @@ class App:
             "asset": asset,
             "score": explanation.score,
             "formula": explanation.formula,
-            "factors": _factors(explanation),
+            "factors": factors_as_dict(explanation),
             "why": explanation.why,
             "software": self._records(
                 software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
@@ -481,10 +490,6 @@ class App:
 
     def _records(self, expression: Any) -> list[dict[str, Any]]:
         return [{k: _plain(v) for k, v in row.items()} for row in self.engine.records(expression)]
-
-
-def _factors(explanation: Any) -> dict[str, Any]:
-    return {f.name: {k: v for k, v in asdict(f).items() if k != "name" and v is not None} for f in explanation.factors}
 
 
 def _plain(value: Any) -> Any:

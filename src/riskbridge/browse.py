@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from riskbridge.app import App
+    from riskbridge.search.paging import SortKey
     from riskbridge.search.tokens import Subject
 
 ID = {"assets": "asset_id", "findings": "finding_id"}
@@ -47,6 +48,8 @@ ASSET_GROUPS: dict[AssetGroupBy, str] = {
     "band": "trurisk_band",
     "source": "sources",
 }
+_SIZES = (11, 51, 101, 501, MOST_ROWS + 1)
+"""Rows that statements for pages are made for."""
 _COUNTED = ("asset_id", "cve_id", "qds", "is_kev")
 
 
@@ -85,7 +88,7 @@ def browse(
     Raises:
         InputError: `qql.*` with the place; `list.unknown-column`, `list.foreign-page`, `list.bad-limit`; `as-of.*`.
     """
-    from riskbridge.search.listing import check_columns, find_page  # noqa: PLC0415 - loads Ibis and the grammar
+    from riskbridge.search.listing import check_columns, find_ids  # noqa: PLC0415 - loads Ibis and the grammar
     from riskbridge.search.paging import decode_place, encode_place, sort_keys  # noqa: PLC0415
     from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW  # noqa: PLC0415
 
@@ -100,13 +103,35 @@ def browse(
     known = {f"after.{n}": _as_text(v) for n, v in enumerate(place or ()) if v is not None}
     after = None if place is None else [_or_none(question, n, v) for n, v in enumerate(place)]
 
-    def make() -> ir.Table:
-        return find_page(question.asked, keys, wanted, limit + 1, after)
+    def make_ids() -> ir.Table:
+        return find_ids(question.asked, keys, limit + 1, after)
 
-    shape = ("page", keys, limit, wanted, None if after is None else tuple(v is None for v in after))
-    rows = question.answer(shape, make, wanted, known)
+    shape = ("ids", keys, limit, None if after is None else tuple(v is None for v in after))
+    found = question.answer(shape, make_ids, [k.column for k in keys], known)
+    rows = _shown(question, keys, wanted, found) if found else []
     next_page = encode_place(query, keys, rows[limit - 1]) if len(rows) > limit else None
     return Page(_count(question), rows[:limit], next_page)
+
+
+def _shown(
+    question: Question, keys: Sequence[SortKey], columns: tuple[str, ...], found: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows of ids; the statement is that of every page with these columns, whatever the query."""
+    from riskbridge.search.listing import show_ids  # noqa: PLC0415
+
+    identity, plain = ID[question.subject], question.without_query()
+    ids = [str(row[identity]) for row in found]
+    asset_ids = list(dict.fromkeys(str(row["asset_id"]) for row in found))
+    # As many places whatever the number: the last value again, so that pages are of few shapes.
+    size = next(n for n in (*_SIZES, len(ids)) if n >= len(ids))
+    ids, asset_ids = (values + values[-1:] * (size - len(values)) for values in (ids, asset_ids))
+    places = {f"id.{n}": v for n, v in enumerate(ids)} | {f"asset.{n}": v for n, v in enumerate(asset_ids)}
+
+    def make() -> ir.Table:
+        named = [[plain.placeholder(f"{noun}.{n}") for n in range(size)] for noun in ("id", "asset")]
+        return show_ids(plain.asked, keys, columns, *named)
+
+    return plain.answer(("shown", keys, columns, size), make, columns, places)
 
 
 def count(app: App, subject: Subject, query: str = "", *, as_of: str | None = None) -> int:
@@ -190,7 +215,7 @@ def _grouped(question: Question, names: tuple[str, ...], limit: int) -> ir.Table
     shown = rows.semi_join(best, [rows[n].identical_to(best[n]) for n in names]) if first == "asset_id" else rows
     counted = shown.group_by(list(names)).agg(
         findings=ibis._.count(),
-        assets=ibis._.asset_id.count().clip(upper=1) if first == "asset_id" else ibis._.asset_id.hash().nunique(),
+        assets=ibis._.asset_id.hash().nunique(),
         cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
         max_qds=ibis._.qds.max(),
         kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),

@@ -15,6 +15,7 @@ ID_LENGTH = 20
 """Characters of an id: 80 bits, so a clash among 100 million ids has a chance below one in 200 million."""
 
 SEPARATOR = "\x1f"
+_PAIRS_OF_DIGITS = r"^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$"
 
 
 def hash_id(*parts: ir.StringValue | str) -> ir.StringValue:
@@ -30,6 +31,17 @@ def hash_id(*parts: ir.StringValue | str) -> ir.StringValue:
 def lower(text: ir.StringValue) -> ir.StringValue:
     """Lower case that agrees on the dotted capital I."""
     return text.replace("İ", "i").lower()
+
+
+def hardware_digits(text: ir.StringValue) -> ir.StringValue:
+    """A MAC address without what divides it, in lower case: `0:1C:42:0:0:8`, `001c.4200.0008` and the like are one.
+
+    Leading zeros that were left out are filled in. A text that is no address loses its blanks, colons, dots and dashes.
+    """
+    tidy = lower(text.strip())
+    pairs = tidy.re_split(r"[:-]").map(lambda pair: pair.lpad(2, "0")).join("")
+    found: ir.StringValue = ibis.ifelse(tidy.re_search(_PAIRS_OF_DIGITS), pairs, tidy.re_replace(r"[\s:.-]", ""))
+    return found
 
 
 def round_half_up(number: ir.NumericValue) -> ir.IntegerValue:

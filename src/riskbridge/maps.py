@@ -236,6 +236,14 @@ def keep_for_run(store: ConfigStore, used: TransformMap) -> str:
     return f"{used.name}/{used.version}"
 
 
+def choose_label(store: ConfigStore, profile: Profile, kind: str) -> str:
+    """The newest version of a profile's map, kept to be told later; empty where the map is not right, which the run tells."""
+    try:
+        return keep_for_run(store, require_map(store, profile, kind))
+    except (InputError, ConfigError):
+        return ""
+
+
 def _parse(store: ConfigStore, found: MapVersion) -> TransformMap:
     from riskbridge.transform.spec import parse_values  # noqa: PLC0415 - loads Ibis
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,13 @@ class Question:
         found = self.app.engine.answer(shape, make, kept, later={_NOW: values[_NOW]}, version=version)
         return [plain_row(row) for row in found]
 
+    def without_query(self) -> Question:
+        """The same list, all of it."""
+        from riskbridge.search.compile import read_query  # noqa: PLC0415 - loads Ibis and the grammar
+
+        everything = read_query("", self.subject, self.moment.now)
+        return replace(self, asked=replace(self.asked, read=everything))
+
     def placeholder(self, name: str) -> Any:
         """Stands for one of `constants`."""
         return self.app.engine.placeholder(name)
@@ -117,8 +124,6 @@ def plain(value: Any) -> Any:
 
 
 def _tables(app: App, moment: Moment) -> FindingTables:
-    from dataclasses import replace  # noqa: PLC0415
-
     from riskbridge.search.views import AT  # noqa: PLC0415
 
     return replace(moment.finding_tables(), now=app.engine.placeholder(_NOW).cast(AT))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from riskbridge.app import App
 from riskbridge.errors import InputError
-from riskbridge.maps import find_map, read_draft
+from riskbridge.maps import find_map, read_draft, require_map
+from riskbridge.model.run import RunRecord
+from riskbridge.pipeline.progress import NoProgress, Progress
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -162,6 +164,20 @@ def compare(
         "only_after": _only(now, was),
         "streams": streams,
     }
+
+
+def remap(app: App, connector: str, *, profile_name: str | None = None, progress: Progress | None = None) -> RunRecord:
+    """Map anew, by the profile's map as it is now, everything that the connector's runs have staged; asks nobody.
+
+    Raises:
+        InputError: `remap.nothing-staged`, `connector.unknown`, `profile.unknown`, `map.unknown`.
+        ConfigError: `remap.map-lost`, `transform.no-stream`.
+        RiskbridgeError: It failed; the record says so and nothing stored before is changed.
+    """
+    owner = app.store.get_connector(connector)
+    profile = app.store.get_profile(owner.connector_id, profile_name)
+    transform_map = require_map(app.store, profile, owner.kind)
+    return app.remapper.remap(owner, profile, transform_map, progress or NoProgress())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from riskbridge.identity.book import make_book
 from riskbridge.identity.join import Bounds
-from riskbridge.identity.match import identify
+from riskbridge.identity.match import Judged, identify
 from riskbridge.identity.naming import name_assets
 from riskbridge.model.target import SOURCE_ASSET
 
 RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
 LINK = {"source_asset_id": "string", "asset_id": "string"}
+MERGE = dict.fromkeys(("left", "right", "said"), "string")
+SPLIT = dict.fromkeys(("judgement_id", "record", "other"), "string")
 IDS = "abcdefgh"
 
 descriptions = st.fixed_dictionaries(
@@ -67,11 +69,23 @@ def asset_ids(tables):
     table, materialise = tables
     names = table([], {"connector_id": "string", "source_name": "string"})
 
-    def run(records: dict[str, dict], previous: dict[str, str] | None = None) -> dict[str, str]:
+    def run(records: dict[str, dict], previous: dict[str, str] | None = None, merges=(), splits=()) -> dict[str, str]:
         rows = [{"source_asset_id": i, "external_asset_id": i} | row for i, row in records.items()]
         links = [{"source_asset_id": i, "asset_id": asset} for i, asset in (previous or {}).items()]
         bounds = Bounds(max_records_per_asset=5)
-        plan = identify(table(rows, RECORD), table(links, LINK), make_book({}), materialise, bounds, source_names=names)
+        judged = Judged(
+            table([{"left": a, "right": b, "said": "x"} for a, b in merges], MERGE),
+            table([{"judgement_id": a + b, "record": a, "other": b} for a, b in splits], SPLIT),
+        )
+        plan = identify(
+            table(rows, RECORD),
+            table(links, LINK),
+            make_book({}),
+            materialise,
+            bounds,
+            source_names=names,
+            judged=judged,
+        )
         found = plan.links.select("source_asset_id", "asset_id").to_pyarrow().to_pylist()
         assert len(found) == len(records)
         return {row["source_asset_id"]: row["asset_id"] for row in found}
@@ -86,6 +100,31 @@ def test_the_order_of_rows_and_earlier_runs_do_not_decide_who_belongs_together(a
     once = asset_ids(records)
     shuffled = dict(data.draw(st.permutations(list(records.items()))))
     assert asset_ids(shuffled, once) == once
+
+
+def together(ids: dict[str, str]) -> set[frozenset[str]]:
+    return {frozenset(r for r, asset in ids.items() if asset == i) for i in ids.values()}
+
+
+@settings(max_examples=2, deadline=None)
+@given(estates=estates, data=st.data())
+def test_which_run_saw_what_first_does_not_decide_who_belongs_together(asset_ids, estates, data):
+    records = side_by_side(estates)
+    seen = data.draw(st.sets(st.sampled_from(sorted(records)), min_size=1))
+    ids = asset_ids({i: records[i] for i in seen})
+    assert together(asset_ids(records, ids)) == together(asset_ids(records))
+
+
+@settings(max_examples=2, deadline=None)
+@given(estates=estates, data=st.data())
+def test_what_a_person_put_together_stays_so_and_what_they_took_apart_too(asset_ids, estates, data):
+    records = side_by_side(estates)
+    pairs = [tuple(sorted(r for r in records if r.startswith(f"{n}-"))[:3]) for n in range(len(estates))]
+    merges = [(a, b) for a, b, *_ in data.draw(st.lists(st.sampled_from(pairs), unique=True))]
+    splits = [(a, b) for a, b, *_ in pairs if (a, b) not in merges]
+    ids = asset_ids(records, None, merges, splits)
+    assert {ids[a] == ids[b] for a, b in merges} <= {True}
+    assert {ids[a] == ids[b] for a, b in splits} <= {False}
 
 
 @settings(max_examples=20, deadline=None)

@@ -50,10 +50,8 @@ def test_maps_are_listed_with_who_uses_them(store):
     store.save_connector(Connector("c1", "Lab"))
     store.save_profile(Profile("p1", "c1", "daily", transform_map="mine"))
 
-    assert [(m["name"], m["version"], m["is_read_only"], m["used_by"]) for m in list_summaries(store)] == [
-        ("defender", "1", True, []),
-        ("mine", "1", False, ["Lab/daily"]),
-    ]
+    found = {m["name"]: (m["version"], m["is_read_only"], m["used_by"]) for m in list_summaries(store)}
+    assert (found["defender"], found["mine"]) == (("1", True, []), ("1", False, ["Lab/daily"]))
 
 
 def test_a_clone_says_what_it_is_of_and_maps_the_same(store):
@@ -118,7 +116,7 @@ def test_a_map_that_is_not_right_is_not_saved(store):
     ("name", "version", "remedy"),
     [
         ("defendr", None, "Did you mean: defender?"),
-        ("zzz", None, "There are: defender, mine."),
+        ("zzz", None, "There are: csv, defender, mde-portal, qualys, rapid7, tenable, wiz, mine."),
         ("mine", 9, "There are: 1."),
     ],
 )

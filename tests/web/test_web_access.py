@@ -167,11 +167,13 @@ def test_a_token_lets_a_script_in_until_it_is_revoked(served: Served, ana: httpx
     script = served.client(headers={"authorization": f"Bearer {made['token']}"})
     assert script.get("/api/v1/summary").status_code == 200
     assert script.post("/api/v1/filters/check", json={}).json() == {"ok": True}
+    assert script.post("/api/v1/findings/search", json={"query": "", "limit": 1}).status_code == 200
     for method, path in (
         ("POST", "/rescore"),
         ("PATCH", "/sla"),
         ("DELETE", "/connectors/tenant"),
         ("POST", "/api-tokens"),
+        ("PUT", "/maps/check"),  # a map of the name of an address that may be posted to
     ):
         refused = script.request(method, f"/api/v1{path}", json={}, headers={"if-match": "*"})
         assert (refused.status_code, refused.json()["code"]) == (403, "account.read-only"), path

@@ -85,14 +85,32 @@ def test_facets_of_lists_count_each_value(ana: httpx.Client) -> None:
     assert {v["value"]: v["count"] for v in found} == dict(counted.most_common(12)) or len(counted) > 12
 
 
-def test_groups_add_up(ana: httpx.Client) -> None:
-    rows = every(ana, "findings", limit=1000, columns="cve_id,asset_id,qds,is_kev")
-    groups = ana.get("/api/v1/findings/groups", params={"by": "cve", "limit": 1000}).json()["rows"]
+@pytest.mark.parametrize(
+    ("by", "column"),
+    [("cve", "cve_id"), ("asset", "asset_id"), ("fix", "fixing_kb"), ("status", "status"), ("severity", "severity")],
+)
+def test_groups_add_up_and_lead_to_their_rows(ana: httpx.Client, by: str, column: str) -> None:
+    rows = every(ana, "findings", limit=1000, columns=f"{column},cve_id,asset_id,qds,is_kev")
+    groups = ana.get("/api/v1/findings/groups", params={"by": by, "limit": 1000}).json()["rows"]
     expected = {}
-    for cve in {r["cve_id"] for r in rows if r["cve_id"]}:
-        of_cve = [r for r in rows if r["cve_id"] == cve]
-        expected[cve] = (len(of_cve), len({r["asset_id"] for r in of_cve}), max(r["qds"] for r in of_cve))
-    assert {g["cve_id"]: (g["findings"], g["assets"], g["max_qds"]) for g in groups} == expected
+    for value in {r[column] for r in rows if r[column] is not None}:
+        there = [r for r in rows if r[column] == value]
+        cves = {r["cve_id"] for r in there if r["cve_id"]}
+        expected[value] = (len(there), len({r["asset_id"] for r in there}), len(cves), max(r["qds"] for r in there))
+    found = {g[column]: (g["findings"], g["assets"], g["cves"], g["max_qds"]) for g in groups}
+    assert found == expected
+    first = groups[0]
+    counted = ana.get("/api/v1/findings", params={"query": first["query"], "limit": 1}).json()["count"]
+    assert counted == first["findings"]
+
+
+def test_assets_are_grouped_and_lead_to_their_rows(ana: httpx.Client) -> None:
+    for by in ("tag", "group", "system", "criticality", "band", "source"):
+        groups = ana.get("/api/v1/assets/groups", params={"by": by}).json()["rows"]
+        assert groups or by in ("tag", "group"), by
+        for group in groups[:1]:
+            found = ana.get("/api/v1/assets", params={"query": group["query"], "limit": 1}).json()
+            assert found["count"] == group["assets"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,20 @@ CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
 BODIES = ("application/json", "multipart/form-data", "application/octet-stream")
 """Kinds of bodies that routes take; which of them, each says itself."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_LOOKING = ("/filters/check", "/score-settings/try", "/rules/try")
+_LOOKING = (
+    "/assets/search",
+    "/filters/check",
+    "/findings/search",
+    "/identification/simulate",
+    "/map-difference",
+    "/map-preview",
+    "/maps/check",
+    "/out-of-scope",
+    "/qql/check",
+    "/rules/try",
+    "/schedules/preview",
+    "/score-settings/try",
+)
 """Addresses that are posted to and change nothing, nor ask anybody else."""
 
 
@@ -130,7 +143,8 @@ def _find(service: Service, request: Request) -> Caller | None:
 
 
 def _check_scope(caller: Caller, request: Request) -> None:
-    is_reading = request.method in _SAFE or request.url.path.endswith(_LOOKING)
+    is_looking = request.method == "POST" and request.url.path.endswith(_LOOKING)
+    is_reading = request.method in _SAFE or is_looking
     if caller.token is not None and caller.token.scope == TokenScope.READ and not is_reading:
         raise InputError(
             f"The token '{caller.token.name}' may look, and change nothing.",

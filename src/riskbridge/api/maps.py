@@ -24,7 +24,7 @@ from riskbridge.maps import (
 )
 from riskbridge.model.map_version import MapVersion
 from riskbridge.store.config.store import ConfigStore
-from riskbridge.workbench import MOST_EXAMPLES, MOST_PREVIEWED, MapDraft, compare, preview_map
+from riskbridge.workbench import MOST_EXAMPLES, MOST_PREVIEWED, MapDraft, compare, preview_map, remap
 
 router = APIRouter(tags=["transform maps"])
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -165,6 +165,18 @@ def begin_map(_: Asked, service: Served, shape: DraftShape) -> dict[str, Any]:
     return draft_map(service.app.store, shape.name, shape.sources, shape.targets)
 
 
+@router.post("/connectors/{connector}/remap")
+def map_anew(caller: Asked, service: Served, connector: str) -> dict[str, Any]:
+    """Map anew, by the profile's map as it is now, all that the connector's runs have staged; answers when it is published.
+
+    The source is not asked.
+    """
+    with service.changing(caller.account.name) as app:
+        record = remap(app, connector)
+    shown = ("run_id", "run", "connector_name", "trigger", "map_version", "calls", "counts", "warnings")
+    return {**{n: getattr(record, n) for n in shown}, "outcome": record.outcome.value}
+
+
 @router.post("/connectors/{connector}/map-preview")
 def preview(_: Asked, service: Served, connector: str, shape: PreviewShape) -> dict[str, Any]:
     """A map on rows that runs of the connector staged, field by field; nothing is stored."""
@@ -289,7 +301,8 @@ def _require_newest(store: ConfigStore, name: str, if_match: str | None) -> int 
     if is_built_in(name):
         return None
     shown = _shown(store, name, None)
-    require_match(if_match, _kept(shown), f"The transform map '{name}'", shown=shown)
+    change = store.find_change("map", name)
+    require_match(if_match, _kept(shown), f"The transform map '{name}'", shown=shown, change=change)
     return int(shown["map"]["version"])
 
 

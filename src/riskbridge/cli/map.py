@@ -241,6 +241,27 @@ def map_diff(
         _render_difference(stream)
 
 
+@app.command()
+def remap(
+    connector: Annotated[str, typer.Argument(help="Connector")],
+    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    home: Home = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Map anew, by the profile's map as it is now, everything that runs have staged; the source is not asked."""
+    from riskbridge.cli.progress import show_progress  # noqa: PLC0415
+    from riskbridge.cli.render import record_as_dict, render_run, say_json  # noqa: PLC0415
+    from riskbridge.workbench import remap as map_anew  # noqa: PLC0415
+
+    with open_app(home) as opened, show_progress(as_json=as_json) as progress:
+        record = map_anew(opened, connector, profile_name=profile, progress=progress)
+    if as_json:
+        say_json(record_as_dict(record))
+    else:
+        render_run(record)
+
+
 def read_file(file: Path) -> str:
     """The text of a file, or of standard input for `-`.
 

@@ -14,6 +14,8 @@ from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, CVE_DRAFT, DETECTION_DRAFT, REJECT, WAREHOUSE
 from riskbridge.search.tokens import ASSET_TOKENS, DETECTION_TOKENS, FINDING_TOKENS, SOFTWARE_TOKENS, Token
 from riskbridge.search.uncollected import UNCOLLECTED
+from riskbridge.transform.convert import DATA_TYPES
+from riskbridge.transform.plain import describe_functions
 
 _ABOUT_ERRORS = """Every failure carries a code, a message and a remedy; `--json` prints all three.
 A command ends with 2 after an `InputError`, 3 after a `ConfigError`, 4 after a `RetryableError`, 5 after a `FatalError`.
@@ -43,6 +45,36 @@ def render_file_formats() -> str:
     return "\n".join(["# File formats", _HEAD, _ABOUT_FORMATS, *(_render_format(f) for f in FILE_FORMATS)])
 
 
+def render_maps() -> str:
+    """The page of what a row of a transform map may do, and of its data types."""
+    lines = ["| function | source fields | arguments | takes | gives | does |", "| --- | --- | --- | --- | --- | --- |"]
+    for f in describe_functions():
+        least, most = f["sources"]["least"], f["sources"]["most"]
+        count = str(least) if least == most else f"{least} or more"
+        arguments = ", ".join(f"`{a['name']}`{'' if a['required'] else ' (may be left out)'}" for a in f["arguments"])
+        takes = "any" if len(f["takes"]) == len(DATA_TYPES) else ", ".join(f["takes"])
+        does = f["description"].replace("|", "\\|")
+        lines.append(f"| `{f['name']}` | {count} | {arguments} | {takes} | {f['gives'] or 'as given'} | {does} |")
+    types = ["| data type | what it holds |", "| --- | --- |"]
+    types += [f"| `{name}` | {_OF_TYPE[name]} |" for name in DATA_TYPES]
+    parts = ["# Transform maps", _HEAD, "## Functions\n", *lines, "\n## Data types\n", _ABOUT_TYPES, *types]
+    return "\n".join(parts) + "\n"
+
+
+_ABOUT_TYPES = """A value that does not fit its type becomes null, unless the row is strict. Text is trimmed; blank text is null.
+"""
+_OF_TYPE = {
+    "string": "text",
+    "integer": "a whole number",
+    "decimal": "a number",
+    "boolean": "true or false; also from yes, no, 1, 0",
+    "date": "a day, as its midnight in UTC",
+    "date-time": "a time in UTC",
+    "list": "texts",
+    "ip": "an IP address, version 4 or 6, in lower case",
+    "mac": "a hardware address: 12 lower-case hexadecimal digits",
+    "version": "a version that begins with a digit; a leading v is taken off",
+}
 _FAULTS = {"LoginFault": ("code", "meaning", "remedy"), "CheckItem": ("name",)}
 """What becomes a `ConfigError` where it is raised, with the names of its arguments by place."""
 
@@ -123,6 +155,7 @@ PAGES = {
     "source-models.md": render_source_models,
     "file-formats.md": render_file_formats,
     "errors.md": render_errors,
+    "maps.md": render_maps,
     "qql-tokens.md": render_tokens,
 }
 

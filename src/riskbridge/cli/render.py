@@ -220,7 +220,15 @@ MOST_SHOWN = 50
 _SHOWN = {
     "proof": ("product_name", "security_update", "disk_paths", "exploitability", "end_of_support"),
     "software": ("product_vendor", "product_name", "product_version", "weaknesses", "end_of_support"),
-    "detections": ("product_vendor", "product_name", "product_version", "state", "first_found_at", "close_reason"),
+    "detections": (
+        "product_vendor",
+        "product_name",
+        "product_version",
+        "state",
+        "first_found_at",
+        "close_reason",
+        "map_version",
+    ),
     "identity": ("external_asset_id", "source", "asset_name", "rule", "matched_on", "rejected"),
     "lost_candidates": ("asset_name", "asset_id", "rule", "matched_on", "why"),
     "attributes": ("attribute", "value", "source", "why"),

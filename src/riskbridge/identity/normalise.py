@@ -9,7 +9,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.forms import SEPARATOR, lower
+from riskbridge.forms import SEPARATOR, hardware_digits, lower
 from riskbridge.identity.rules import IDENTIFYING
 
 PLACEHOLDER_TEXTS = (
@@ -71,8 +71,6 @@ PLACEHOLDER_MACS = (
 """Fixed addresses of VPN clients, host-only networks, dial-up adapters and packet capture drivers."""
 
 _MAC = r"^[0-9a-f]{12}$"
-_SHORT_MAC = r"^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$"
-"""Pairs of which a leading zero may be left out."""
 _MADE_UP_MACS = ("000000000000", "ffffffffffff", "0242", "4201", "0a0027", "0a58", "eeeeeeeeeeee")
 """Beginnings: nothing, broadcast, container networks, addresses made from a private IP, host-only networks, pods."""
 _GROUP_MAC = r"^.[13579bdf]"
@@ -171,15 +169,10 @@ def recognise_value(attribute: str, value: ir.StringValue) -> ir.StringValue:
 
 
 def _mac(value: ir.StringValue) -> ir.StringValue:
-    """Twelve digits of any usual form; null for what is none."""
-    text = _tidy(value)
-    bare = text.re_replace(r"[^0-9a-f]", "")
-    padded = text.re_split(r"[:-]").map(lambda pair: pair.lpad(2, "0")).join("")
+    """Twelve digits of any usual form; null for what is none. What maps have put in that form already costs nothing."""
+    bare = hardware_digits(value)
     found: ir.StringValue = ibis.cases(
-        (value.re_search(_MAC), value),
-        (text.re_search(_SHORT_MAC), padded),
-        (bare.length() == 12, bare),
-        else_=ibis.null("string"),
+        (value.re_search(_MAC), value), (bare.re_search(_MAC), bare), else_=ibis.null("string")
     )
     return found
 

@@ -17,6 +17,7 @@ class CloseReason(StrEnum):
     OUT_OF_SCOPE = "out-of-scope"
     DEVICE_REIMAGED = "device-reimaged"
     CVE_WITHDRAWN = "cve-withdrawn"
+    MAP_CHANGED = "map-changed"
     UNEXPLAINED = "unexplained"
 
 

@@ -8,7 +8,17 @@ from typing import Any
 import ibis.expr.types as ir
 
 from riskbridge.identity.survivorship import SCALARS, TOGETHER, SourceRanks, ranking
-from riskbridge.model.target import ASSET, ASSET_LINK, CVE_CLAIM, DETECTION, DETECTION_DETAIL, EVENT, SOURCE_ASSET
+from riskbridge.lifecycle.provenance import made_by
+from riskbridge.model.target import (
+    ASSET,
+    ASSET_LINK,
+    CVE_CLAIM,
+    DETECTION,
+    DETECTION_DETAIL,
+    EVENT,
+    RUN,
+    SOURCE_ASSET,
+)
 from riskbridge.pipeline.identifying import IdentityInputs, refusals
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Warehouse
@@ -137,7 +147,7 @@ def _why(
 def explain_history(
     engine: DuckDBEngine, warehouse: Warehouse, finding_id: str, cve_id: str | None
 ) -> dict[str, list[dict[str, Any]]]:
-    """What a finding stands on: `claims` (what sources say of its CVE), `detections` (with details) and `events`.
+    """What a finding stands on: `claims` (what sources say of its CVE), `detections` (with details and map) and `events`.
 
     Args:
         engine: Executes.
@@ -150,6 +160,9 @@ def explain_history(
     detailed = detections.filter(detections.finding_id == finding_id).left_join(
         warehouse.current(DETECTION_DETAIL), "detection_id"
     )
+    versions = warehouse.table(DETECTION)
+    now = versions.filter((versions.finding_id == finding_id) & versions.valid_to_run.isnull())
+    detailed = detailed.drop("detection_id_right").left_join(made_by(now, warehouse.table(RUN)), "detection_id")
     return {
         "claims": _plain(engine.records(of_cve)) if cve_id else [],
         "detections": _plain(engine.records(detailed.drop("detection_id_right").limit(MOST_RECORDS))),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ibis
 
 from riskbridge.model.reasons import HoldCause
-from riskbridge.model.target import SOURCE_ASSET
+from riskbridge.model.target import RUN, RUN_REJECT, SOURCE_ASSET
 from riskbridge.pipeline.reconcile import Reconciliation
 
 LARGEST_DROP = 0.5
@@ -18,6 +18,10 @@ SMALL_ESTATE = 1000
 
 SMALLEST_GROUP = 3
 """Devices a device group must have had for its disappearance as a whole to count as a narrower view."""
+
+
+HIDING_NOTHING = ("device-unknown", "duplicate-row")
+"""Reasons of refused rows that tell of nothing that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def judge(
         is_drop_accepted: A person has said that what is missing is gone.
         largest_drop: Share of the open detections that may vanish at once.
     """
-    unreadable = 0 if is_first else work.newly_unreadable()
+    unreadable = 0 if is_first else newly_unreadable(work)
     if unreadable:
         doubts = [*doubts, f"{unreadable:,} rows that the last complete run did not have could not be used."]
     if doubts and not is_drop_accepted:
@@ -76,6 +80,22 @@ def judge(
         )
         return Verdict(may_close=False, cause=HoldCause.DROP, reasons=(why,))
     return Verdict(may_close=True)
+
+
+def newly_unreadable(work: Reconciliation) -> int:
+    """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
+
+    Rows of unknown devices and repetitions hide nothing that is stored.
+    """
+    run, rejects = work.warehouse.table(RUN), work.warehouse.table(RUN_REJECT)
+    complete = run.filter((run.connector_id == work.connector_id) & run.is_complete).run.max().as_scalar()
+    columns = ("stream", "reason", "raw")
+    before = rejects.filter(rejects.run == complete).select(*columns).fill_null({"raw": ""})
+    unseen = 0
+    for rows in work.changes.rejects:
+        hiding = rows.filter(rows.reason.notin(HIDING_NOTHING)).select(*columns).fill_null({"raw": ""})
+        unseen += int(work.engine.scalar(hiding.anti_join(before, columns).count()))
+    return unseen
 
 
 def vanished_groups(work: Reconciliation) -> list[str]:

@@ -33,11 +33,13 @@ class Keyed:
         records: One row a key.
         rejects: The others.
         moved: Rows that repeat another page's row, by the source's own id of rows.
+        places: `detection_id`, `raw_page`, `raw_row` of every row, repetitions too; None: those of the records.
     """
 
     records: ir.Table
     rejects: list[ir.Table]
     moved: int = 0
+    places: ir.Table | None = None
 
 
 def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Keyed:
@@ -156,7 +158,8 @@ class SightingsBuilder:
         once = _once(
             self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
         )
-        return Keyed(self._whole(once.records), [*self._rejects, *once.rejects], once.moved)
+        places = self._rows.select("detection_id", "raw_page", "raw_row")
+        return Keyed(self._whole(once.records), [*self._rejects, *once.rejects], once.moved, places)
 
     def _first_of_each(self, repeated: ir.Table) -> ir.Table:
         """One row a detection, by the source's own ids: whichever order the rows come in, it is the same one."""

@@ -81,6 +81,7 @@ class Reading:
         evidence: How each stream was read and what speaks for its being complete, as plain data.
         reflects_at: The moment that the findings are of, UTC.
         strategy: How findings were fetched.
+        is_replay: The streams were read before, and are taken as they are staged.
     """
 
     engine: DuckDBEngine
@@ -99,6 +100,7 @@ class Reading:
     evidence: list[dict[str, object]] = field(default_factory=list)
     reflects_at: datetime | None = None
     strategy: Strategy = Strategy.PAGED
+    is_replay: bool = False
 
     @property
     def way(self) -> str:
@@ -157,7 +159,7 @@ class Reading:
         while True:
             stream = self._read(Phase.MACHINES, MACHINES)
             verdict = self._verdict_of_devices(stream)
-            if verdict.is_complete or stream.looks >= MOST_LOOKS:
+            if verdict.is_complete or self.is_replay or stream.looks >= MOST_LOOKS:
                 self._judge(MACHINES, stream, verdict)
                 return stream
             stream.restart()
@@ -180,7 +182,7 @@ class Reading:
             keyed = builder.finish()
             rows = sum(line.rows for line in stream.manifest())
             verdict = stream.reconciliation(distinct_ids=rows - keyed.moved if keyed.moved else None)
-            if verdict.is_complete or stream.looks >= MOST_LOOKS:
+            if verdict.is_complete or self.is_replay or stream.looks >= MOST_LOOKS:
                 break
             stream.restart()
         known_at, snapshot_at = self._known_at(), stream.snapshot_at

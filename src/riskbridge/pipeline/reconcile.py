@@ -34,8 +34,6 @@ from riskbridge.model.target import (
     DETECTION,
     DETECTION_DETAIL,
     FINDING,
-    RUN,
-    RUN_REJECT,
     SOFTWARE,
     SOURCE_ASSET,
 )
@@ -45,7 +43,7 @@ from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_s
 from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
-from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software
+from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
 from riskbridge.pipeline.software import compare_software
 from riskbridge.pipeline.tags import with_tags
 from riskbridge.score.causes import score_causes
@@ -58,8 +56,6 @@ from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
-
-HIDING_NOTHING = ("device-unknown", "duplicate-row")
 
 
 @dataclass(slots=True)
@@ -81,6 +77,7 @@ class Reconciliation:
         inventory: The whole software inventory that this run read, as SOFTWARE rows; None where it read none.
         labels: Feed to its name and day, for events.
         warnings: What a person should look at, in words.
+        replaced: Detections that another takes the place of, under a changed map; see `Remapped`. None but in a re-map.
         has_device_filter: Not all devices were asked for.
         has_finding_filter: Not all findings were asked for.
     """
@@ -101,6 +98,7 @@ class Reconciliation:
     devices: ir.Table | None = None
     labels: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    replaced: ir.Table | None = None
     _moves: ir.Table | None = None
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
@@ -221,21 +219,6 @@ class Reconciliation:
         current = self._current_detections()
         rows = current.filter(current.state == "open")
         return int(self.engine.scalar(in_scope(rows, self.sighting).count()))
-
-    def newly_unreadable(self) -> int:
-        """Refused rows that the connector's last complete run did not have: what they tell of is not seen this time.
-
-        Rows of unknown devices and repetitions hide nothing that is stored.
-        """
-        run, rejects = self.warehouse.table(RUN), self.warehouse.table(RUN_REJECT)
-        complete = run.filter((run.connector_id == self.connector_id) & run.is_complete).run.max().as_scalar()
-        columns = ("stream", "reason", "raw")
-        before = rejects.filter(rejects.run == complete).select(*columns).fill_null({"raw": ""})
-        unseen = 0
-        for rows in self.changes.rejects:
-            hiding = rows.filter(rows.reason.notin(HIDING_NOTHING)).select(*columns).fill_null({"raw": ""})
-            unseen += int(self.engine.scalar(hiding.anti_join(before, columns).count()))
-        return unseen
 
     def compare(self, seen: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
         """Find out what is missing and why it would close; gives those rows, None when nothing is missing.
@@ -419,9 +402,10 @@ class Reconciliation:
         after = versions.select(*DETECTION_COLUMNS)
         if not is_first:
             stored = self.warehouse.current(DETECTION)
-            stored_of_touched = stored.semi_join(versions, "detection_id")
+            touched = self._touched(versions)
+            stored_of_touched = stored.semi_join(touched, "detection_id")
             concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
-            kept = stored.anti_join(versions, "detection_id").semi_join(concerned, "finding_id")
+            kept = stored.anti_join(touched, "detection_id").semi_join(concerned, "finding_id")
             after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
         word = after.finding_severity
         after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, self.settings))
@@ -433,12 +417,21 @@ class Reconciliation:
 
     def _heirs(self, versions: ir.Table) -> ir.Table | None:
         """Findings that take over detections of others; None while no record moves, which then costs nothing."""
-        if self._moves is None:
+        if self._moves is None and self.replaced is None:
             return None
-        return self.engine.materialise(find_heirs(versions, self.warehouse.current(DETECTION)), "heirs")
+        heirs = find_heirs(versions, self.warehouse.current(DETECTION))
+        if self.replaced is not None:
+            heirs = heirs.union(replaced_findings(self.replaced).anti_join(heirs, "finding_id"))
+        found = self.engine.materialise(heirs, "heirs")
+        return found if self.engine.scalar(found.count()) else None
+
+    def _touched(self, versions: ir.Table) -> ir.Table:
+        """`detection_id` of what has a new version, or ends with none."""
+        ids = versions.select("detection_id")
+        return ids if self.replaced is None else ids.union(self.replaced.select("detection_id"))
 
     def _withdraw(self, versions: ir.Table, findings: ir.Table, rolled: ir.Table, heirs: ir.Table | None) -> None:
-        stored = self.warehouse.current(DETECTION).semi_join(versions, "detection_id")
+        stored = self.warehouse.current(DETECTION).semi_join(self._touched(versions), "detection_id")
         orphans = findings.semi_join(stored, "finding_id").anti_join(rolled, "finding_id").select("finding_id")
         gone = self.changes.withdrawn[FINDING.name] = self.engine.materialise(orphans, "orphans")
         if heirs is not None:

@@ -46,3 +46,14 @@ def find_heirs(versions: ir.Table, stored: ir.Table) -> ir.Table:
     rows = versions.select("detection_id", "finding_id").join(was, "detection_id")
     rows = rows.filter(rows.finding_id != rows.was_finding_id)
     return rows.group_by("finding_id").agg(was_finding_id=rows.was_finding_id.min())
+
+
+def replaced_findings(replaced: ir.Table) -> ir.Table:
+    """Findings that go on from others under a changed map, as `find_heirs` has them.
+
+    Args:
+        replaced: See `riskbridge.lifecycle.remapped.Remapped`.
+    """
+    moved = replaced.filter(replaced.finding_id != replaced.now_finding_id)
+    rows = moved.select(finding_id="now_finding_id", was_finding_id="finding_id")
+    return rows.group_by("finding_id").agg(was_finding_id=rows.was_finding_id.min())

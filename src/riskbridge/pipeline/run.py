@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from riskbridge.enrich.facts import Feeds
 from riskbridge.errors import ConfigError, FatalError
@@ -21,6 +21,7 @@ from riskbridge.model.connector import RunOutcome, Strategy
 from riskbridge.model.reasons import HoldCause
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES
 from riskbridge.model.target import EVENT, RUN
+from riskbridge.pipeline.chain import readings
 from riskbridge.pipeline.file_reading import FilePlan, FileReading, FileRecords
 from riskbridge.pipeline.gate import LARGEST_DROP, Verdict, judge
 from riskbridge.pipeline.holding import hold_closings, settle
@@ -35,6 +36,7 @@ from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import PublishedRun, Warehouse
 from riskbridge.transform.spec import TransformMap
 
+W = TypeVar("W", bound=Reconciliation)
 CATALOGUE_OVERLAP = timedelta(days=1)
 """Catalogue entries updated in so long before the last reading are read again, for clocks that differ."""
 
@@ -56,6 +58,7 @@ class RunPlan:
         strategy: How findings are to be fetched.
         has_software: The software inventory is read too.
         largest_drop: Share of the open detections that may vanish at once before their closings are held.
+        map_doubt: Why what is stored may be of another map than this run's, in a sentence; None where it is not.
         files: What is read from files; None where a tenant is read.
     """
 
@@ -71,6 +74,7 @@ class RunPlan:
     strategy: Strategy = Strategy.PAGED
     has_software: bool = False
     largest_drop: float = LARGEST_DROP
+    map_doubt: str | None = None
     files: FilePlan | None = None
 
     @property
@@ -119,23 +123,10 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     previous_at = _previous_at(parts, plan.connector_id)
     _require_forward(plan, previous_at)
     report = RunReport(parts.warehouse.last_run() + 1, RunOutcome.SUCCEEDED)
-    work = Reconciliation(
-        parts.engine,
-        parts.warehouse,
-        plan.connector_id,
-        plan.identity,
-        Sighting(
-            report.run,
-            plan.observed_at,
-            previous_at,
-            parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan)),
-        ),
-        parts.score_settings,
-        has_device_filter=plan.device_filter is not None,
-        has_finding_filter=plan.finding_filter is not None,
-    )
+    scope_since = parts.warehouse.scope_since(plan.connector_id, _scope_hash(plan))
+    work = make_work(plan, parts, Sighting(report.run, plan.observed_at, previous_at, scope_since), Reconciliation)
     earlier = _earlier(plan, parts)
-    reading = _begin_reading(plan, parts, work, progress, earlier.history, report)
+    reading = begin_reading(plan, parts, work, progress, earlier.history, report)
     seen = work.sight(reading.read_findings())
     if plan.has_software:
         reading.read_software()
@@ -143,7 +134,7 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     report.warnings += work.warnings
     progress.begin(Phase.LIFECYCLE, expected_rows=None)
     work.compare(seen, catalogue)
-    verdict = _judge(plan, parts, work, reading.doubts)
+    verdict = _judge(plan, parts, work, [*reading.doubts, *([plan.map_doubt] if plan.map_doubt else [])])
     versions = work.diff(may_close=verdict.may_close)
     _tell(report, verdict, hold_closings(work, verdict, plan.connector_name))
     settle(work, versions)
@@ -176,9 +167,24 @@ def run_once(plan: RunPlan, parts: Parts, progress: Progress) -> RunReport:
     return report
 
 
-def _begin_reading(
+def make_work(plan: RunPlan, parts: Parts, sighting: Sighting, kind: type[W]) -> W:
+    """The computation of a run, before its first step."""
+    return kind(
+        parts.engine,
+        parts.warehouse,
+        plan.connector_id,
+        plan.identity,
+        sighting,
+        parts.score_settings,
+        has_device_filter=plan.device_filter is not None,
+        has_finding_filter=plan.finding_filter is not None,
+    )
+
+
+def begin_reading(
     plan: RunPlan, parts: Parts, work: Reconciliation, progress: Progress, history: History | None, report: RunReport
 ) -> Reading:
+    """What reads the streams of a plan: of a tenant, or of files."""
     common: dict[str, Any] = {
         "engine": parts.engine,
         "source": parts.source,
@@ -219,11 +225,12 @@ def _earlier(plan: RunPlan, parts: Parts) -> _Earlier:
     if not runs:
         return _Earlier(None, None, None)
     newest = runs[0]
-    whole = next((r for r in runs if r["is_complete"] and r["strategy"] != Strategy.DELTA.value), None)
+    whole = next((r for r in readings(runs) if r["is_complete"] and r["strategy"] != Strategy.DELTA.value), None)
     is_live = whole is not None and whole["strategy"] == Strategy.PAGED.value
     history = History(
         reflects_at=newest["reflects_at"],
-        is_complete=newest["is_complete"] and newest["scope_hash"] == _scope_hash(plan),
+        # Changes have to be laid over what the same map made.
+        is_complete=newest["is_complete"] and newest["scope_hash"] == _scope_hash(plan) and plan.map_doubt is None,
         whole_at=whole["observed_at"] if whole is not None else None,
         live_at=whole["reflects_at"] if whole is not None and is_live else None,
     )

@@ -31,6 +31,12 @@ _MODELS = {
 }
 
 
+def stream_of(strategy: str) -> str | None:
+    """The stream that a reading by that strategy has its findings in; None where a word is no such strategy."""
+    known = {way.value: model.stream for way, model in _MODELS.items()}
+    return known.get(strategy)
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """What is stored of the connector's last readings.

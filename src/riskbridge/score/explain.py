@@ -7,7 +7,7 @@ person reads is how the number came about and no story told afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -230,3 +230,8 @@ def _unknown_formula(formula: object) -> InputError:
         code="score.unknown-formula",
         remedy="Score again with this release, or read the score with the release that made it.",
     )
+
+
+def factors_as_dict(explanation: Explanation) -> dict[str, Any]:
+    """Factors as plain data by name; what does not apply to one is left out."""
+    return {f.name: {k: v for k, v in asdict(f).items() if k != "name" and v is not None} for f in explanation.factors}

@@ -211,15 +211,47 @@ def find_page(
     Returns:
         The page, lazy, in order.
     """
-    identity, by = keys[-1].column, {k.column for k in keys}
-    rows = asked.matching(by)
+    ids = find_ids(asked, keys, limit, after).select(keys[-1].column)
+    return _shown(asked.tables.only(asked.read.kind, ids), asked.read.kind, keys, columns)
+
+
+def find_ids(asked: Asked, keys: Sequence[SortKey], limit: int, after: Sequence[Any] | None = None) -> ir.Table:
+    """Which rows are on a page: their id and `asset_id`, in order; see `find_page`."""
+    rows = asked.matching({k.column for k in keys} | {"asset_id"})
     if after is not None:
         rows = rows.filter(rows_after(rows, keys, after))
     if _needs_cut(asked, keys):
         rows = rows.filter(_is_within_cut(asked, rows, keys[0], limit, after))
-    ids = rows.order_by(ordered(rows, keys)).limit(limit).select(identity)
-    shown = asked.tables.only(asked.read.kind, ids)
-    view = shown.view({*columns, *by}) if asked.read.kind == "findings" else shown.asset_view({*columns, *by})
+    named = dict.fromkeys((keys[-1].column, "asset_id"))
+    return rows.order_by(ordered(rows, keys)).limit(limit).select(*named)
+
+
+def show_ids(
+    asked: Asked, keys: Sequence[SortKey], columns: Collection[str], ids: Sequence[Any], asset_ids: Sequence[Any]
+) -> ir.Table:
+    """What is shown of rows whose ids are known, in order: a scan for a few values in place of a join.
+
+    Args:
+        asked: The query.
+        keys: The order.
+        columns: The columns wanted, of the list's view.
+        ids: As `find_ids` gave them, or placeholders; one at least.
+        asset_ids: The same of their assets.
+    """
+    tables = asked.tables
+    asset = tables.asset.filter(tables.asset.asset_id.isin(asset_ids))
+    if asked.read.kind == "findings":
+        every = tables.finding if tables.counted is None else tables.counted
+        finding = tables.finding.filter(tables.finding.finding_id.isin(ids))
+        tables = replace(tables, finding=finding, asset=asset, counted=every.filter(every.asset_id.isin(asset_ids)))
+    else:
+        tables = replace(tables, asset=asset, finding=tables.finding.filter(tables.finding.asset_id.isin(asset_ids)))
+    return _shown(tables, asked.read.kind, keys, columns)
+
+
+def _shown(tables: FindingTables, kind: Subject, keys: Sequence[SortKey], columns: Collection[str]) -> ir.Table:
+    wanted = {*columns, *(k.column for k in keys)}
+    view = tables.view(wanted) if kind == "findings" else tables.asset_view(wanted)
     return view.order_by(ordered(view, keys)).select(*columns)
 
 

@@ -261,5 +261,6 @@ def test_four_reasons_stop_the_clock() -> None:
         "out-of-scope",
         "device-reimaged",
         "cve-withdrawn",
+        "map-changed",
         "unexplained",
     }

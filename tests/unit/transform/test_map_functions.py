@@ -155,8 +155,8 @@ CASES = [
     (
         'from = "texts", function = "hardware-addresses"',
         TAGS,
-        {"texts": ["00-0D-3A-9A-BB-3A", "00:00:00:00:00:00", "zz0d3a9abb3a", None]},
-        ["000d3a9abb3a"],
+        {"texts": ["00-0D-3A-9A-BB-3A", "0:d:3A:9a:bb:3b", "000d.3a9a.bb3c", "0:0:0:0:0:0", "zz0d3a9abb3a", None]},
+        ["000d3a9abb3a", "000d3a9abb3b", "000d3a9abb3c"],
     ),
 ]  # fmt: skip
 

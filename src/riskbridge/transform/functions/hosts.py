@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import ibis
 
-from riskbridge.forms import lower
+from riskbridge.forms import hardware_digits, lower
 from riskbridge.transform.convert import DataType
 from riskbridge.transform.functions.lists import distinct, first_of, joined
 
@@ -71,7 +71,7 @@ class HardwareAddresses:
 
     def apply(self, values: Sequence[Any]) -> Any:
         """The list; empty when there is none."""
-        bare = _together(values).map(lambda text: text.lower().re_replace(r"[\s:.-]", ""))
+        bare = _together(values).map(hardware_digits)
         return distinct(bare.filter(lambda mac: mac.re_search(_HARDWARE_ADDRESS) & ~mac.isin(_PLACEHOLDERS)))
 
 
