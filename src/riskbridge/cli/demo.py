@@ -25,6 +25,7 @@ from riskbridge.errors import FatalError
 from riskbridge.feeds import import_feed
 from riskbridge.model.connector import Connector, new_connector, new_profile
 from riskbridge.model.run import RunRecord
+from riskbridge.schedules import TimingText, parse_timing, set_schedule
 from riskbridge.serve import Binding
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
@@ -56,6 +57,9 @@ def run_demo(home: Path | None, *, devices: int, seed: int, as_json: bool, is_se
         connector = _connect(app, simulator, is_quiet=as_json)
         for kind, name in FEEDS.items():
             import_feed(app, kind, f"{simulator.feeds_url}/{name}")
+        # The tenant stands still, so a run every hour costs little and shows how a schedule looks.
+        now = app.schedule_now()
+        set_schedule(app.store, connector.name, None, parse_timing(TimingText(every="1h"), now), now)
         with show_progress(as_json=as_json) as progress:
             record = app.run(connector.name, progress=progress)
         summary = _summary(app, record, time.monotonic() - began)
