@@ -140,6 +140,9 @@ PAGES = {
     "profile": "/connectors/tenant/profiles/default",
     "runs": "/runs",
     "wizard": "/wizard",
+    "files": "/file-connectors/new",
+    "schedules": "/schedules",
+    "schedule": "/connectors/tenant/profiles/default/schedule",
     "maps": "/maps",
     "map": "/maps/defender",
     "models": "/models",
@@ -208,6 +211,15 @@ def test_a_map_is_cloned_edited_on_real_rows_compared_and_saved(filled: Path, tm
         page.get_by_role("button", name="Save as a new version").click()
         page.get_by_text("Versions", exact=True).click()
         expect(page.get_by_role("cell", name="names in capitals")).to_be_visible()
+        page.goto(f"{running.address}/connectors/tenant/profiles/default")
+        page.get_by_label("Transform map").select_option("own")
+        page.get_by_role("button", name="Keep").click()
+        page.goto(f"{running.address}/maps/own")
+        page.get_by_role("button", name="Map what is stored anew").click()
+        expect(page.get_by_role("heading", name="succeeded")).to_be_visible(timeout=60_000)
+        page.goto(f"{running.address}/inventory/assets")
+        names = page.locator("td.cell-asset_name").all_inner_texts()
+        assert names == [n.upper() for n in names]
         page.close()
     finally:
         running.stop()

@@ -4,6 +4,7 @@ import { follow } from "./progress.js";
 import { makeSortable } from "./order.js";
 import { makeRepeatable } from "./rows.js";
 import { addThemeSwitch } from "./theme.js";
+import { makeUpload } from "./upload.js";
 
 htmx.config.includeIndicatorStyles = false; // they would come as a style element, which the policy forbids
 htmx.config.allowEval = false;
@@ -26,6 +27,7 @@ const mount = (root) => {
   each(root, "[data-progress]", follow);
   each(root, "[data-order]", makeSortable);
   each(root, "[data-rows]", makeRepeatable);
+  each(root, "[data-upload]", makeUpload);
   each(root, "[data-check-all]", (box) =>
     box.addEventListener("change", () => {
       for (const one of box.closest("form").querySelectorAll(`input[name="${box.dataset.checkAll}"]`)) one.checked = box.checked;

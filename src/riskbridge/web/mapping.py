@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
+from riskbridge.api import maps as over_api
 from riskbridge.api.access import Caller, Served
 from riskbridge.api.etag import require_match, tag_of
 from riskbridge.api.problems import status_of
@@ -100,6 +101,9 @@ def _send(request: Request, caller: Caller, service: Service, name: str, typed: 
         elif verb == "save":
             _save(service, caller.account.name, name, whole, values)
             return RedirectResponse(f"/maps/{name}?stream={at}", 303)
+        elif verb == "remap":
+            done = over_api.map_anew(caller, service, values["connector"])
+            return RedirectResponse(f"/runs/{done['run_id']}", 303)
         elif verb == "delete":
             with service.editing(caller.account.name) as store:
                 delete_map(store, name, expected=_require_newest(service, name, values["tag"]))

@@ -36,7 +36,7 @@ MENU: tuple[tuple[str, tuple[Room, ...]], ...] = (
     (
         "Sources",
         (
-            Room("Connectors", "/connectors", "connector", ("/wizard",)),
+            Room("Connectors", "/connectors", "connector", ("/wizard", "/file-connectors")),
             Room("Runs", "/runs", "run"),
             Room("Schedules", "/schedules", "calendar"),
             Room("Transform maps", "/maps", "map"),
