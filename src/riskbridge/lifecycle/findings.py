@@ -223,7 +223,7 @@ def finding_events(
     detail = ibis.cases(
         (rows.change == "rescored", moved),
         (
-            rows.change == "changed",
+            (rows.change == "changed") & (rows.was_severity != rows.severity),
             ibis.literal("severity ") + rows.was_severity.cast("string") + " to " + rows.severity.cast("string"),
         ),
         (rows.change == "moved", ibis.literal("from asset ") + rows.was_asset_id),

@@ -44,6 +44,7 @@ from riskbridge.pipeline.details import new_details
 from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
+from riskbridge.pipeline.slices import IdRange, materialise_in_parts
 from riskbridge.pipeline.software import compare_software
 from riskbridge.pipeline.tags import with_tags
 from riskbridge.score.causes import score_causes
@@ -346,8 +347,12 @@ class Reconciliation:
             scored = scored.union(moved.select(*ROLLED_UP, "qds", "score_key"))
             heirs = self._heirs(versions)
             at, run = self.sighting.observed_at, self.sighting.run
-            changed = follow(scored, findings, run=run, observed_at=at, heirs=heirs)
-            followed = engine.materialise(changed, "finding")
+
+            def follow_part(ids: IdRange) -> ir.Table:
+                stored = ids.of(findings, "finding_id") if heirs is None else findings  # an heir's past has another id
+                return follow(ids.of(scored, "finding_id"), stored, run=run, observed_at=at, heirs=heirs)
+
+            followed = materialise_in_parts(engine, engine.scalar(rolled.count()), follow_part, "finding")
             self._withdraw(versions, findings, rolled, heirs)
             end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
         self.changes.versions[FINDING.name] = followed
