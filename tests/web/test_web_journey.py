@@ -14,7 +14,7 @@ from tests.web.conftest import NAME, PASSWORD, Served, start_serving
 
 from riskbridge.simulator.process import RunningSimulator
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SHOTS = Path(os.environ.get("RISKBRIDGE_SCREENSHOTS", "build/screenshots"))
 SERIOUS = ("serious", "critical")
@@ -123,6 +123,20 @@ def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimu
     shoot(page, "finding-decided")
     assert faults == []
     assert {u for u in asked if not u.startswith(empty.address)} == set()
+
+    # The schedule of the wizard, on a clock on which an hour takes a second; and one click from home to a scored finding.
+    empty.stop()
+    faster = start_serving(empty.home, "--clock-speed", "3600")
+    try:
+        log_in(page, faster)
+        page.locator("a[href^='/findings/']").first.click()
+        expect(page.get_by_role("heading", name="What to do")).to_be_visible()
+        page.goto(f"{faster.address}/runs")
+        while not page.get_by_role("row").filter(has_text="by schedule").filter(has_text="succeeded").count():
+            page.reload()
+        shoot(page, "runs-by-schedule")
+    finally:
+        faster.stop()
     page.close()
 
 
