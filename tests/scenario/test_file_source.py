@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from riskbridge.app import App
 from riskbridge.errors import RiskbridgeError
 from riskbridge.file_setup import add_connector, plan_connector
 from riskbridge.holds import list_holds
+from riskbridge.maps import clone_map, find_map, save_map
 from riskbridge.model.connector import RunOutcome
 from riskbridge.model.file_settings import FileSettings
 from riskbridge.model.run import RunRecord
+from riskbridge.transform.plain import map_as_dict
+from riskbridge.workbench import remap
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -138,6 +142,24 @@ def test_the_scanners_file_meets_the_tenants_hosts(estate: Estate) -> None:
         for finding in (one, two, three):
             assert detections(app, finding) == {("tenant", "open"), ("scanner", "closed")}
             assert app.find_finding(finding["finding_id"])["state"] == "open"
+
+        # The rows of files are mapped anew as those of a tenant are: from what was read, not from the file.
+        estate.export.unlink()
+        before = app.list_findings(limit=0).count, app.count_rows()["detections"]
+        assert remap(app, "scanner").counts["events"] == 0
+        clone_map(app.store, "tenable", "loud")
+        values = map_as_dict(find_map(app.store, "tenable")) | {"name": "loud"}
+        for row in (r for s in values["stream"] for r in s["row"] if r["to"] == "findingName"):
+            row["function"] = "upper"
+            row["from"] = "Name"
+        save_map(app.store, values)
+        scanner = app.store.get_connector("scanner")
+        app.store.save_profile(replace(app.store.get_profile(scanner.connector_id, None), transform_map="loud"))
+        record = remap(app, "scanner")
+        assert (record.trigger, record.map_version) == ("remap", "loud/2")
+        assert (app.list_findings(limit=0).count, app.count_rows()["detections"]) == before
+        titles = {f["title"] for f in app.list_findings("finding.vendorFindingId: `TENABLE-51192`", limit=100).rows}
+        assert titles == {"PLUGIN 51192"}
         assert app.find_finding(log4j["finding_id"])["state"] == "fixed"
 
         before = app.count_rows()
