@@ -16,7 +16,7 @@ from tests.scenario.test_strategies import World, open_rows
 
 from riskbridge.errors import RiskbridgeError
 
-SEQUENCES = int(os.environ.get("RISKBRIDGE_SEQUENCES", "6"))
+SEQUENCES = int(os.environ.get("RISKBRIDGE_SEQUENCES", "3"))
 """Sequences tried; a release is tried with 200."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 60 * SEQUENCES)]

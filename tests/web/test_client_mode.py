@@ -191,7 +191,7 @@ def test_several_clients_at_once_each_get_their_own(shared: Served) -> None:
 def slow_run(filled: Path, tmp_path: Path) -> Iterator[tuple[Served, subprocess.Popen[str]]]:
     """A served home of the test's own, and a client's run of it in small pages that has read a hundred findings."""
     shutil.copytree(filled, tmp_path / "home")
-    assert Cli(tmp_path / "home")("connector", "change", "tenant", "--page-size", "20", "--skip-test")["exit_code"] == 0
+    assert Cli(tmp_path / "home")("connector", "change", "tenant", "--page-size", "5", "--skip-test")["exit_code"] == 0
     running = start_serving(tmp_path / "home")
     words = Cli(running.home).words("run", "tenant")
     client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

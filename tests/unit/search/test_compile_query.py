@@ -266,6 +266,7 @@ def test_every_stored_column_is_asked_for_by_a_token():
         "qds_formula",
         "trurisk_formula",
         "primary_source_asset_id",
+        "attribute_origins",
         "first_run",
         "reopened_run",
         "due_on",
