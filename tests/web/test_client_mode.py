@@ -188,10 +188,13 @@ def test_several_clients_at_once_each_get_their_own(shared: Served) -> None:
 
 
 @pytest.fixture
-def slow_run(filled: Path, tmp_path: Path) -> Iterator[tuple[Served, subprocess.Popen[str]]]:
+def slow_run(
+    request: pytest.FixtureRequest, filled: Path, tmp_path: Path
+) -> Iterator[tuple[Served, subprocess.Popen[str]]]:
     """A served home of the test's own, and a client's run of it in small pages that has read a hundred findings."""
     shutil.copytree(filled, tmp_path / "home")
-    assert Cli(tmp_path / "home")("connector", "change", "tenant", "--page-size", "5", "--skip-test")["exit_code"] == 0
+    size = getattr(request, "param", "5")
+    assert Cli(tmp_path / "home")("connector", "change", "tenant", "--page-size", size, "--skip-test")["exit_code"] == 0
     running = start_serving(tmp_path / "home")
     words = Cli(running.home).words("run", "tenant")
     client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -205,6 +208,7 @@ def slow_run(filled: Path, tmp_path: Path) -> Iterator[tuple[Served, subprocess.
         running.stop()
 
 
+@pytest.mark.parametrize("slow_run", ["1"], indirect=True, ids=["a row a page"])  # it must outlast three commands
 def test_others_search_while_a_run_is_under_way_and_ctrl_c_stops_it(
     slow_run: tuple[Served, subprocess.Popen[str]],
 ) -> None:
