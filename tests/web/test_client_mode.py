@@ -196,7 +196,8 @@ def slow_run(
     size = getattr(request, "param", "5")
     assert Cli(tmp_path / "home")("connector", "change", "tenant", "--page-size", size, "--skip-test")["exit_code"] == 0
     running = start_serving(tmp_path / "home")
-    words = Cli(running.home).words("run", "tenant")
+    # A shell that starts the tests in the background lets its children pass over Ctrl-C.
+    words = ["env", "--default-signal=INT", *Cli(running.home).words("run", "tenant")]
     client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert client.stderr is not None
     for line in client.stderr:

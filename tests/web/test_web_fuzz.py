@@ -23,7 +23,7 @@ from riskbridge.api.application import describe_api
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-EXAMPLES = int(os.environ.get("RISKBRIDGE_FUZZED", "2"))
+EXAMPLES = int(os.environ.get("RISKBRIDGE_FUZZED", "3"))
 """Requests of each kind to each operation; a release is tried with more."""
 COSTLY = ("/rescore", "/score-settings", "/rules", "/decision", "/fixes", "/trurisk")
 """Operations that score or look at everything; they are asked less often."""

@@ -40,6 +40,12 @@ def log_in(page: Page, served: Served) -> None:
     page.wait_for_url(f"{served.address}/")
 
 
+def fill_editor(page: Page, label: str, text: str) -> None:
+    """Type into a field that the page's editor takes the place of, once it has."""
+    expect(page.locator(".cm-content").first).to_be_visible()
+    page.get_by_label(label).fill(text)
+
+
 def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimulator, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     asked: list[str] = []
@@ -81,13 +87,13 @@ def test_from_first_start_to_a_scored_finding(empty: Served, tenant: RunningSimu
     page.get_by_role("button", name="Next", exact=True).last.click()
     expect(page.get_by_label("defender", exact=True)).to_be_checked()
     page.get_by_role("button", name="Next", exact=True).last.click()
-    page.get_by_label("Device filter").fill("healthStatu eq 'Active'")
+    fill_editor(page, "Device filter", "healthStatu eq 'Active'")
     expect(page.locator("#device_filter-said")).to_contain_text("Did you mean healthStatus?")
     shoot(page, "wizard-wrong-filter")
-    page.get_by_label("Device filter").fill("healthStatus eq 'Active'")
+    fill_editor(page, "Device filter", "healthStatus eq 'Active'")
     page.get_by_role("button", name="Count what matches").click()
     expect(page.get_by_text("rows of findings match", exact=False)).to_be_visible()
-    page.get_by_label("Device filter").fill("")
+    fill_editor(page, "Device filter", "")
     page.get_by_label("Runs by itself").select_option("every")
     page.get_by_label("Unit").select_option("h")
     assert_accessible(page)
