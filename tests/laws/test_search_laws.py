@@ -140,6 +140,8 @@ def test_a_query_printed_and_read_is_the_same_query(query):
 
 
 @given(conditions)
+@example(Range(Name("a", 0), Value('"', "phrase", 0, 0), None, has_low=False, has_high=False))
+@example(Range(Name("a", 0), Value("`", "exact", 0, 0), None, has_low=False, has_high=False))
 def test_any_query_that_can_be_is_read_as_it_was_printed(condition):
     assert parse(render_query(condition)).condition == condition
 
