@@ -20,12 +20,22 @@ _PAIRS_OF_DIGITS = r"^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$"
 
 def hash_id(*parts: ir.StringValue | str) -> ir.StringValue:
     """A deterministic id of `ID_LENGTH` lower-case hexadecimal digits from ordered parts; null counts as empty."""
+    return hash_joined(join_parts(*parts))
+
+
+def join_parts(*parts: ir.StringValue | str) -> ir.StringValue:
+    """What `hash_id` takes the hash of: the parts with a separator between them; null counts as empty."""
     texts = [p.fill_null("") if isinstance(p, ir.Value) else ibis.literal(p) for p in parts]
     joined = texts[0]
     for text in texts[1:]:
         joined = joined + SEPARATOR + text
+    return joined
+
+
+def hash_joined(joined: ir.StringValue) -> ir.StringValue:
+    """The id of parts that are joined already."""
     digest: Any = joined.hexdigest("md5")
-    return digest.substr(0, ID_LENGTH)
+    return digest.left(ID_LENGTH)
 
 
 def lower(text: ir.StringValue) -> ir.StringValue:

@@ -110,9 +110,10 @@ def first_versions(seen: ir.Table, sighting: Sighting) -> ir.Table:
     """What `diff_seen` gives where nothing is stored yet: every detection is new. Costs no join.
 
     Returns:
-        The columns of DETECTION but validity, and `change`.
+        The columns of DETECTION but validity, `change`, and what else sightings have.
     """
     at = ibis.literal(sighting.observed_at, "timestamp('UTC', 6)")
+    besides = [n for n in seen.columns if n not in DETECTION.names]
     return seen.mutate(
         change=ibis.literal("new"),
         state=ibis.literal("open"),
@@ -123,7 +124,7 @@ def first_versions(seen: ir.Table, sighting: Sighting) -> ir.Table:
         close_reason=ibis.null("string"),
         reopened_at=ibis.null("timestamp('UTC', 6)"),
         reopened_run=ibis.null("int64"),
-    ).select(*COLUMNS, "change")
+    ).select(*COLUMNS, "change", *besides)
 
 
 def diff_missing(gone: ir.Table, sighting: Sighting) -> ir.Table:

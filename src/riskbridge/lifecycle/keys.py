@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from riskbridge.forms import hash_id, lower
+from riskbridge.forms import hash_id, join_parts, lower
 
 
 def source_asset_id(connector_id: str, external_asset_id: ir.StringValue) -> ir.StringValue:
@@ -21,7 +21,7 @@ def detection_id(rows: ir.Table) -> ir.StringValue:
     Args:
         rows: Has `source_asset_id` and the columns of DETECTION_DRAFT.
     """
-    return hash_id(rows.source_asset_id, _subject(rows), rows.product_vendor, rows.product_name, rows.product_version)
+    return hash_id(rows.source_asset_id, detection_tail(rows))
 
 
 def finding_id(rows: ir.Table) -> ir.StringValue:
@@ -30,7 +30,17 @@ def finding_id(rows: ir.Table) -> ir.StringValue:
     Args:
         rows: Has `asset_id` and the columns of DETECTION_DRAFT.
     """
-    return hash_id(rows.asset_id, rows.category, _subject(rows))
+    return hash_id(rows.asset_id, finding_tail(rows))
+
+
+def detection_tail(rows: ir.Table) -> ir.StringValue:
+    """The part of `detection_id` that says what the detection is of: the same for every device that has it."""
+    return join_parts(_subject(rows), rows.product_vendor, rows.product_name, rows.product_version)
+
+
+def finding_tail(rows: ir.Table) -> ir.StringValue:
+    """The part of `finding_id` that says what the finding is of."""
+    return join_parts(rows.category, _subject(rows))
 
 
 def _subject(rows: ir.Table) -> ir.StringValue:

@@ -75,11 +75,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class RowId:
+    """How a stream puts the ids of its rows together: fields, the device's id first, with a separator between them."""
+
+    separator: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SourceModel:
     """The data model of one stream: its name, the vendor's endpoint and its fields in payload order.
 
     Built-in ones are below and cannot be changed; people make others at run time (`parse_model`), which travel as plain
-    data (`as_dict`).
+    data (`as_dict`). `row_id` tells how ids of rows are put together, which saves storing them whole; rows that do not keep
+    to it are right all the same.
     """
 
     name: str
@@ -87,6 +96,7 @@ class SourceModel:
     description: str
     fields: tuple[Field, ...]
     is_read_only: bool = True
+    row_id: RowId | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The model as plain data that JSON can hold; `parse_model` reads it."""
@@ -274,6 +284,7 @@ MACHINES_VULNERABILITIES = SourceModel(
         Field("productVersion", "string", "Installed version", "10.0.26100.4061"),
         Field("severity", "string", "Low, Medium, High or Critical", "High"),
     ),
+    row_id=RowId("-_-", ("machineId", "cveId", "productVendor", "productName", "productVersion", "fixingKbId")),
 )
 
 VULNERABILITIES = SourceModel(
@@ -369,11 +380,14 @@ def _as_in_files(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     return tuple(replace(field, name=spelled(field.name)) for field in fields)
 
 
+_EXPORT_ROW_ID = RowId("_", ("deviceId", "softwareVendor", "softwareName", "softwareVersion", "cveId"))
+
 VULNERABILITIES_BY_MACHINE = SourceModel(
     "defender.softwareVulnerabilitiesByMachine",
     "softwareVulnerabilitiesByMachine",
     "One row per device, product, version and CVE, as GET /api/machines/SoftwareVulnerabilitiesByMachine gives it.",
     _EXPORT_FIELDS,
+    row_id=_EXPORT_ROW_ID,
 )
 
 VULNERABILITIES_EXPORT = SourceModel(
@@ -381,6 +395,7 @@ VULNERABILITIES_EXPORT = SourceModel(
     "softwareVulnerabilitiesExport",
     "The same rows from the files that GET /api/machines/SoftwareVulnerabilitiesExport names.",
     _as_in_files(_EXPORT_FIELDS),
+    row_id=_EXPORT_ROW_ID,
 )
 
 VULNERABILITY_CHANGES = SourceModel(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
-from riskbridge.lifecycle.keys import detection_id, finding_id, source_asset_id
+from riskbridge.lifecycle.keys import detection_id, detection_tail, finding_tail, source_asset_id
+from riskbridge.model.layout import KIND, LAYOUTS
 from riskbridge.model.target import ASSET_DRAFT, DETECTION, DETECTION_DRAFT, REJECT, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.transform.compile import ByKind, Mapped, apply, apply_by_kind, telling, telling_fixed
 from riskbridge.transform.sayings import one_row_a_cve
 from riskbridge.transform.spec import StreamMap
 
+_TAILS = {"detection_tail": detection_tail, "finding_tail": finding_tail}
+_LAYOUT = LAYOUTS[DETECTION.name]
 IDS = ("detection_id", "finding_id", "asset_id", "source_asset_id")
 SEEN = (
     *IDS,
@@ -34,12 +37,15 @@ class Keyed:
         rejects: The others.
         moved: Rows that repeat another page's row, by the source's own id of rows.
         places: `detection_id`, `raw_page`, `raw_row` of every row, repetitions too; None: those of the records.
+        kinds: What records have in common, by `kind_id`, which they then have too, as the layout of DETECTION stores it;
+            None where they are not known by such numbers.
     """
 
     records: ir.Table
     rejects: list[ir.Table]
     moved: int = 0
     places: ir.Table | None = None
+    kinds: ir.Table | None = None
 
 
 def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Keyed:
@@ -95,12 +101,10 @@ class SightingsBuilder:
         self._types = staged_types
         self._links = links
         self._connector_id = connector_id
-        own = [n for n in stream.own_columns if n in SEEN]
-        keys = {n: DETECTION.column(n).type for n in (*IDS, *own)}
-        shared = {n: DETECTION.column(n).type for n in SEEN if n not in (*keys, "connector_id")}
-        numbers = dict.fromkeys(("kind", "raw_page", "raw_row"), "int64")
+        keys = dict.fromkeys((*IDS, *_LAYOUT.begin), "string")
+        numbers = dict.fromkeys((KIND, "raw_page", "raw_row"), "int64")
         self._rows = engine.materialise(engine.empty(keys | numbers), "sightings")
-        self._kinds = engine.materialise(engine.empty({"kind": "int64"} | shared), "kinds")
+        self._kinds = engine.materialise(engine.empty(_LAYOUT.kinds.types), "kinds")
         self._kind_count = 0
         self._rejects: list[ir.Table] = []
 
@@ -122,7 +126,7 @@ class SightingsBuilder:
             made.append(engine.materialise(expression, "kinds_of_batch"))
             return made[-1]
 
-        drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kind_count)
+        drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kind_count, besides=_TAILS)
         taken = engine.append(self._rows.get_name(), self._keyed(drafts))
         self._kind_count += engine.append(self._kinds.get_name(), drafts.kinds.select(*self._kinds.columns))
         if taken != number_of_rows:
@@ -148,22 +152,31 @@ class SightingsBuilder:
         # A detection belongs to one finding, so a finding that comes once has no repeated detection.
         shared = self._engine.materialise(_more_than_once(self._rows, "finding_id"), "shared")
         if self._engine.scalar(shared.count()) == 0:
-            return Keyed(self._whole(self._rows), self._rejects)
+            return self._all_of(self._rows)
         suspects = self._rows.semi_join(shared, "finding_id")
         repeated = self._engine.materialise(_more_than_once(suspects, "detection_id"), "repeated")
         if self._engine.scalar(repeated.count()) == 0:
-            return Keyed(self._whole(self._rows), self._rejects)
+            return self._all_of(self._rows)
         if self._may_repeat:
-            return Keyed(self._whole(self._first_of_each(repeated)), self._rejects)
-        once = _once(
-            self._engine, self._rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id"
-        )
+            return self._all_of(self._first_of_each(repeated))
+        rows = self._with_row_ids(self._rows)
+        once = _once(self._engine, rows, repeated, "detection_id", self._stream.source.stream, "external_finding_id")
         places = self._rows.select("detection_id", "raw_page", "raw_row")
-        return Keyed(self._whole(once.records), [*self._rejects, *once.rejects], once.moved, places)
+        whole = self._all_of(once.records)
+        return replace(whole, rejects=[*whole.rejects, *once.rejects], moved=once.moved, places=places)
+
+    def _all_of(self, rows: ir.Table) -> Keyed:
+        kinds = self._engine.materialise(self._kinds.semi_join(rows, KIND), "kinds")
+        return Keyed(self._whole(rows), self._rejects, kinds=kinds)
+
+    def _with_row_ids(self, rows: ir.Table) -> ir.Table:
+        ends = self._kinds.select(KIND, *_LAYOUT.end)
+        joined = rows.join(ends, KIND)
+        return joined.mutate(external_finding_id=_row_id(joined)).select(*rows.columns, "external_finding_id")
 
     def _first_of_each(self, repeated: ir.Table) -> ir.Table:
         """One row a detection, by the source's own ids: whichever order the rows come in, it is the same one."""
-        some = self._rows.semi_join(repeated, "detection_id")
+        some = self._with_row_ids(self._rows.semi_join(repeated, "detection_id"))
         order = [some.external_finding_id, some.raw_page, some.raw_row]
         ranked = some.mutate(place=ibis.row_number().over(group_by="detection_id", order_by=order))
         first = ranked.filter(ranked.place == 0).select(*self._rows.columns)
@@ -172,13 +185,19 @@ class SightingsBuilder:
         return once
 
     def _keyed(self, drafts: ByKind) -> ir.Table:
-        joined = drafts.rows.join(drafts.kinds, "kind").join(self._links, "external_asset_id")
-        joined = joined.mutate(finding_id=finding_id(joined), detection_id=detection_id(joined))
+        joined = drafts.rows.join(self._links, "external_asset_id")
+        begin = ibis.ifelse(joined.is_divided, joined.external_asset_id, joined.external_finding_id)
+        joined = joined.mutate(
+            finding_id=hash_id(joined.asset_id, joined.finding_tail),
+            detection_id=hash_id(joined.source_asset_id, joined.detection_tail),
+            **dict.fromkeys(_LAYOUT.begin, begin),
+        )
         return joined.select(*self._rows.columns)
 
     def _whole(self, rows: ir.Table) -> ir.Table:
-        joined = rows.join(self._kinds, "kind")
-        return joined.mutate(connector_id=ibis.literal(self._connector_id)).select(*SEEN, "raw_page", "raw_row")
+        joined = rows.join(self._kinds, KIND)
+        joined = joined.mutate(connector_id=ibis.literal(self._connector_id), external_finding_id=_row_id(joined))
+        return joined.select(*SEEN, "raw_page", "raw_row", KIND, *_LAYOUT.begin)
 
     def _refused(self, mapped: Mapped) -> list[ir.Table]:
         if self._is_scoped:
@@ -188,6 +207,12 @@ class SightingsBuilder:
         stream = self._stream.source.stream
         unknown = _rejects(strangers, stream, "device-unknown", detail, strangers.external_finding_id)
         return [mapped.rejects, unknown]
+
+
+def _row_id(rows: ir.Table) -> ir.StringValue:
+    (begin,), (end,) = _LAYOUT.begin, _LAYOUT.end
+    whole: ir.StringValue = rows[begin] + rows[end]
+    return whole
 
 
 def _more_than_once(rows: ir.Table, key: str) -> ir.Table:

@@ -101,6 +101,7 @@ class Reconciliation:
     warnings: list[str] = field(default_factory=list)
     replaced: ir.Table | None = None
     _moves: ir.Table | None = None
+    _kinds: ir.Table | None = None
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
@@ -212,6 +213,7 @@ class Reconciliation:
     def sight(self, keyed: Keyed) -> ir.Table:
         """Take the sightings of this run; gives one row a detection."""
         self.changes.rejects += keyed.rejects
+        self._kinds = keyed.kinds
         self.counts["detections"] = self.engine.scalar(keyed.records.count())
         return keyed.records
 
@@ -243,8 +245,11 @@ class Reconciliation:
         columns = (*DETECTION_COLUMNS, "change", "evidence")
         none = ibis.null("string")
         if engine.scalar(current.count()) == 0:
-            versions = first_versions(seen, self.sighting).mutate(evidence=none).select(*columns)
+            versions = first_versions(seen, self.sighting).mutate(evidence=none)
+            if self._kinds is not None and self._moves is None:
+                self.changes.kinds[DETECTION.name] = self._kinds
             if self._moves is not None:
+                versions = versions.select(*columns)
                 moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
                 versions = engine.materialise(versions.union(moved.select(*columns)), "detection")
         else:

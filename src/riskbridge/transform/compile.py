@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.errors import ConfigError
+from riskbridge.model.layout import KIND, end_of
 from riskbridge.model.source_model import SourceModel
 from riskbridge.model.target import REJECT
 from riskbridge.transform.convert import IBIS_TYPE, DataType, convert, is_blank, tidy
@@ -19,6 +20,11 @@ from riskbridge.transform.sayings import that_say
 from riskbridge.transform.validate import accepted_type
 
 _TRUE = ibis.literal(value=True)
+IS_DIVIDED = "is_divided"
+_OWN = "_own_"
+_END = "_end_of_row_id"
+ROW_ID = "external_finding_id"
+DEVICE_ID = "external_asset_id"
 
 LONGEST_RAW = 4000
 """Characters kept of a refused row."""
@@ -37,8 +43,10 @@ class ByKind:
     """Drafts in two tables that `kind` joins.
 
     Attributes:
-        rows: Identifiers, provenance and `kind` of each draft; lazy.
-        kinds: `kind` and the other columns of the target; materialised.
+        rows: Identifiers, provenance and `kind_id` of each draft, whether its row id is `is_divided` (the device's id and the
+            end that its kind gives), and what was asked for besides; lazy.
+        kinds: `kind_id`, the other columns of the target, and how the row ids end that are divided: each kind twice, with
+            an even number for these rows and an odd one, without an end, for the others.
     """
 
     rows: ir.Table
@@ -134,7 +142,12 @@ def source_values(stream: StreamMap, raw: ir.Table) -> dict[str, Any]:
 
 
 def apply_by_kind(
-    stream: StreamMap, raw: ir.Table, materialise: Callable[[ir.Table], ir.Table], *, first_kind: int = 0
+    stream: StreamMap,
+    raw: ir.Table,
+    materialise: Callable[[ir.Table], ir.Table],
+    *,
+    first_kind: int = 0,
+    besides: Mapping[str, Callable[[ir.Table], Any]] | None = None,
 ) -> ByKind:
     """The drafts of `apply` in two tables: what rows have in common is worked out and kept once for all of them.
 
@@ -145,24 +158,64 @@ def apply_by_kind(
         raw: As in `apply`.
         materialise: Computes a table once.
         first_kind: Where the numbers of kinds begin.
+        besides: What rows shall have of their kinds, by column: each makes it of the kinds' columns, once a kind.
     """
     _check_columns(stream, raw)
-    types = source_types(stream.source)
+    types, wanted = source_types(stream.source), dict(besides or {})
     shared = [row for row in stream.rows if not row.is_identifier]
     read = [path for group in (*(r.sources for r in shared), *(r.any_of for r in stream.requires)) for path in group]
     names = sorted({column_of(path, raw.columns) for path in read}) or ["page"]
+    is_refused = _refusals(stream, raw, own := _own(stream, raw, types), types, are_identifiers=True)
+    # Fields of a file may be called as target columns are, so what is made of them is told apart.
+    keyed = raw.filter(_none_of(is_refused)).mutate(**{_OWN + n: value for n, value in own.items()})
     given = materialise(raw.select(*names).distinct())
     found = {row.column: _map_row(row, given, types) for row in shared}
     columns = _target_columns(stream, found, without=(*PROVENANCE, *stream.own_columns))
     refused = _refusals(stream, given, found, types, are_identifiers=False)
-    number = ibis.row_number() + ibis.literal(first_kind, "int64")
-    kinds = materialise(
-        given.filter(_none_of(refused)).select(kind=number, **{f"given_{n}": given[n] for n in names}, **columns)
+    number = ibis.row_number() * 2 + ibis.literal(first_kind, "int64")
+    numbered = given.filter(_none_of(refused)).select(
+        **{KIND: number}, **{f"given_{n}": given[n] for n in names}, **columns, **{_END: _end_of_row_id(stream, given)}
     )
-    rows = raw.join(kinds, [raw[n].identical_to(kinds[f"given_{n}"]) for n in names])
-    own = {row.column: _map_row(row, rows, types) for row in stream.rows if row.is_identifier}
-    kept = rows.filter(_none_of(_refusals(stream, rows, own, types, are_identifiers=True)))
-    return ByKind(kept.select(**own, **_provenance(stream, rows), kind=rows.kind), kinds.select("kind", *columns))
+    kinds = materialise(numbered.mutate(**{n: make(numbered) for n, make in wanted.items()}))
+    picked = kinds.select(KIND, _END, *(f"given_{n}" for n in names), *wanted)
+    rows = keyed.join(picked, [keyed[n].identical_to(picked[f"given_{n}"]) for n in names])
+    is_divided = _is_divided(stream, rows)
+    rows = rows.select(
+        **{n: rows[_OWN + n] for n in own},
+        **_provenance(stream, rows),
+        **{KIND: rows[KIND] + ibis.ifelse(is_divided, 0, 1), IS_DIVIDED: is_divided},
+        **{n: rows[n] for n in wanted},
+    )
+    divided = kinds.select(KIND, *columns, **{end_of(ROW_ID): kinds[_END]})
+    whole = kinds.select(
+        **{KIND: kinds[KIND] + 1}, **{n: kinds[n] for n in columns}, **{end_of(ROW_ID): ibis.literal("")}
+    )
+    return ByKind(rows, divided.union(whole))
+
+
+def _own(stream: StreamMap, raw: ir.Table, types: dict[str, DataType]) -> dict[str, Any]:
+    return {row.column: _map_row(row, raw, types) for row in stream.rows if row.is_identifier}
+
+
+def _end_of_row_id(stream: StreamMap, given: ir.Table) -> ir.StringValue:
+    """How the ids of a kind's rows end, as the source puts them together; null where that is not known."""
+    parts = stream.source.row_id
+    if parts is None or not {ROW_ID, DEVICE_ID} <= {*stream.own_columns} or not {*parts.fields[1:]} <= {*given.columns}:
+        return ibis.null("string")
+    end: ir.StringValue = ibis.literal("")
+    for name in parts.fields[1:]:
+        end = end + parts.separator + given[name].fill_null("")
+    return end
+
+
+def _is_divided(stream: StreamMap, rows: ir.Table) -> ir.BooleanValue:
+    """Whether a row's id is the device's id with the end that its kind gives."""
+    if not {ROW_ID, DEVICE_ID} <= {*stream.own_columns}:
+        return ~_TRUE
+    whole, device, end = rows[_OWN + ROW_ID], rows[_OWN + DEVICE_ID], rows[_END]
+    is_both = whole.startswith(device) & whole.endswith(end) & (whole.length() == device.length() + end.length())
+    found: ir.BooleanValue = is_both.fill_null(~_TRUE)
+    return found
 
 
 def _target_columns(stream: StreamMap, filled: dict[str, Any], *, without: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A value that has no equivalent in the other type becomes null.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -71,7 +72,7 @@ def tidy(text: ir.StringValue) -> ir.StringValue:
     Trimming costs an engine more than all else a row needs, so it is kept for the texts that need it: the exclamation
     mark is the first character after the blank.
     """
-    begins_well, ends_well = text >= "!", text.substr(-1, 1) >= "!"
+    begins_well, ends_well = text >= "!", ~ibis.or_(*(text.endswith(blank) for blank in string.whitespace))
     return ibis.ifelse(begins_well & ends_well, text, text.strip().nullif(""))
 
 

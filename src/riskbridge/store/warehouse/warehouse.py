@@ -6,7 +6,7 @@ Publishing closes the versions that were replaced and inserts the new ones, so a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from riskbridge.errors import ConfigError, RetryableError
 from riskbridge.model.judgement import DECISION, HELD, HOLD
+from riskbridge.model.layout import KIND, LAYOUTS
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
     ASSET,
@@ -37,8 +38,9 @@ from riskbridge.model.target import (
     WAREHOUSE,
 )
 from riskbridge.store.engine import DuckDBEngine
+from riskbridge.store.warehouse.narrow import create, create_narrow, narrow
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -90,6 +92,9 @@ _TO_VERSION_6 = (
 )
 """Before people gave tags, all were of sources."""
 
+_NARROW_SINCE = 7
+"""Before, the tables of `model.layout` were stored as they are seen."""
+
 _STEPS = (
     (2, _TO_VERSION_2),
     (3, _TO_VERSION_3),
@@ -128,6 +133,8 @@ class Changes:
     Attributes:
         versions: Rows to write by table, without validity columns; each replaces the current version with its key.
         withdrawn: Keys whose current version ends with nothing in its place, by table.
+        kinds: What the versions of a table have in common, by table: `kind_id`, which those versions have too, and what
+            makes a kind in its layout; for versions that are known by such numbers.
         contents: The whole new contents of `cve`, `cve_score` and `cve_claim`, where they changed.
         events: EVENT rows without `run`.
         rejects: REJECT rows.
@@ -136,6 +143,7 @@ class Changes:
 
     versions: dict[str, ir.Table] = field(default_factory=dict)
     withdrawn: dict[str, ir.Table] = field(default_factory=dict)
+    kinds: dict[str, ir.Table] = field(default_factory=dict)
     contents: dict[str, ir.Table] = field(default_factory=dict)
     events: list[ir.Table] = field(default_factory=list)
     rejects: list[ir.Table] = field(default_factory=list)
@@ -159,10 +167,15 @@ class Warehouse:
             f"INSERT INTO riskbridge_schema SELECT {SCHEMA_VERSION} WHERE NOT EXISTS (FROM riskbridge_schema)"
         )
         version = self._version()
+        is_wide = version < _NARROW_SINCE
         for table in WAREHOUSE:
-            columns = ", ".join(f'"{c.name}" {_duckdb_type(c.type)}' for c in table)
-            self.engine.execute(f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})')
+            if is_wide or table.name not in LAYOUTS:
+                self.engine.execute(create(table))
+            else:
+                create_narrow(self.engine, LAYOUTS[table.name])
         self._migrate(version)
+        if is_wide:
+            self._make_narrow()
 
     def _version(self) -> int:
         found = self.engine.execute("SELECT max(version) FROM riskbridge_schema").fetchone()
@@ -184,6 +197,22 @@ class Warehouse:
                 for statement in statements:
                     self.engine.execute(statement)
                 self.engine.execute(f"UPDATE riskbridge_schema SET version = {since}")
+
+    def _make_narrow(self) -> None:
+        """Tables that were stored wide are stored as `model.layout` says; a table a transaction, nothing half done."""
+        for layout in LAYOUTS.values():
+            name = layout.table.name
+            if not self.engine.execute(
+                f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{name}' AND NOT temporary"
+            ).fetchone():
+                continue
+            with self.engine.transaction():
+                self.engine.execute(f'ALTER TABLE "{name}" RENAME TO "{name}_wide"')
+                create_narrow(self.engine, layout)
+                wide = self.engine.table(f"{name}_wide")
+                self.engine.append(layout.rows.name, narrow(self.engine, layout, wide))
+                self.engine.execute(f'DROP TABLE "{name}_wide"')
+        self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""
@@ -272,7 +301,7 @@ class Warehouse:
             )
         with self.engine.transaction():
             for table in _VERSIONED:
-                self._replace_versions(table, run, changes.versions, changes.withdrawn)
+                self._replace_versions(table, run, changes)
                 is_written(table.name)
             for table, past in _REPLACED:
                 if table.name in changes.contents:
@@ -281,7 +310,7 @@ class Warehouse:
                     self.engine.execute(f'DELETE FROM "{table.name}"')
                     self.engine.append(table.name, changes.contents[table.name].select(*table.names))
             for events in changes.events:
-                self.engine.append(EVENT.name, events.mutate(run=_int(run)).select(*EVENT.names))
+                self._append(EVENT, events.mutate(run=_int(run)).select(*EVENT.names))
             for rejects in changes.rejects:
                 self.engine.append(RUN_REJECT.name, rejects.mutate(run=_int(run)).select(*RUN_REJECT.names))
             for held in changes.held:
@@ -289,20 +318,27 @@ class Warehouse:
             self._insert_run(run, published)
             is_written(EVENT.name)
 
-    def _replace_versions(
-        self, table: Table, run: int, versions: Mapping[str, ir.Table], withdrawn: Mapping[str, ir.Table]
-    ) -> None:
-        key = table.key[0]
-        has_rows = self.engine.execute(f'SELECT count(*) > 0 FROM "{table.name}"').fetchone()
-        for rows in (versions.get(table.name), withdrawn.get(table.name)):
+    def _replace_versions(self, table: Table, run: int, changes: Changes) -> None:
+        key, stored = table.key[0], _stored_name(table)
+        has_rows = self.engine.execute(f'SELECT count(*) > 0 FROM "{stored}"').fetchone()
+        for rows in (changes.versions.get(table.name), changes.withdrawn.get(table.name)):
             if rows is not None and has_rows and has_rows[0]:
                 self.engine.execute(
-                    f'UPDATE "{table.name}" SET valid_to_run = {run} '
+                    f'UPDATE "{stored}" SET valid_to_run = {run} '
                     f'WHERE valid_to_run IS NULL AND "{key}" IN ({self.engine.sql(rows.select(key))})'
                 )
-        if table.name in versions:
-            rows = versions[table.name].mutate(valid_from_run=_int(run))
-            self.engine.append(table.name, rows.select(*(n for n in table.names if n != "valid_to_run")))
+        if table.name in changes.versions:
+            kinds = changes.kinds.get(table.name)
+            rows = changes.versions[table.name].mutate(valid_from_run=_int(run))
+            names = [n for n in table.names if n != "valid_to_run"]
+            known = () if kinds is None else (KIND, *LAYOUTS[table.name].begin)
+            self._append(table, rows.select(*names, *known), kinds)
+
+    def _append(self, table: Table, rows: ir.Table, kinds: ir.Table | None = None) -> None:
+        layout = LAYOUTS.get(table.name)
+        if layout is not None:
+            rows = narrow(self.engine, layout, rows, kinds)
+        self.engine.append(_stored_name(table), rows)
 
     def _keep_replaced(self, table: Table, past: Table, fresh: ir.Table, run: int) -> None:
         """Keep the rows that a run replaces by others, for looking back."""
@@ -333,14 +369,6 @@ def _int(number: int) -> ir.IntegerScalar:
     return ibis.literal(number, "int64")
 
 
-def _duckdb_type(ibis_type: str) -> str:
-    names = {
-        "string": "VARCHAR",
-        "int64": "BIGINT",
-        "float64": "DOUBLE",
-        "boolean": "BOOLEAN",
-        "date": "DATE",
-        "timestamp('UTC', 6)": "TIMESTAMPTZ",
-        "array<string>": "VARCHAR[]",
-    }
-    return names[ibis_type]
+def _stored_name(table: Table) -> str:
+    layout = LAYOUTS.get(table.name)
+    return table.name if layout is None else layout.rows.name
