@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
+from riskbridge.model.layout import KIND
 from riskbridge.model.reasons import REMEDIATED
 from riskbridge.model.target import EVENT, FINDING
 
@@ -100,12 +101,13 @@ def _verdict(rows: ir.Table) -> ir.StringValue:
 
 
 def lift(detections: ir.Table) -> ir.Table:
-    """What `roll_up` gives for findings that have one detection each: a projection, no grouping.
+    """What `roll_up` gives for findings that have one detection each, and their `kind_id`, if any: no grouping.
 
     Args:
         detections: As in `roll_up`, no two of one finding.
     """
     rows = detections
+    besides = [n for n in rows.columns if n == KIND]
     is_fixed = rows.state == "closed"
     return rows.mutate(
         title=rows.finding_name,
@@ -114,7 +116,7 @@ def lift(detections: ir.Table) -> ir.Table:
         state=ibis.ifelse(is_fixed, "fixed", "open"),
         fixed_at=rows.closed_at,
         fix_reason=rows.close_reason,
-    ).select(*ROLLED_UP)
+    ).select(*ROLLED_UP, *besides)
 
 
 def follow(
@@ -173,7 +175,8 @@ def follow(
 
 
 def first_findings(rolled_up: ir.Table) -> ir.Table:
-    """What `follow` gives where nothing is stored yet: every finding is found. Costs no join."""
+    """What `follow` gives where nothing is stored yet: every finding is found, with what else it has. Costs no join."""
+    besides = [n for n in rolled_up.columns if n not in FINDING.names]
     return rolled_up.mutate(
         change=ibis.literal("found"),
         reopened_at=ibis.null(_AT),
@@ -183,7 +186,7 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
         was_qds=ibis.null("int64"),
         was_severity=ibis.null("int64"),
         was_asset_id=ibis.null("string"),
-    ).select(*COLUMNS, "change", *_WAS)
+    ).select(*COLUMNS, "change", *_WAS, *besides)
 
 
 def finding_events(

@@ -24,6 +24,7 @@ from riskbridge.lifecycle.detections import (
 )
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
 from riskbridge.lifecycle.keys import finding_id
+from riskbridge.model.layout import KIND
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
@@ -41,6 +42,7 @@ from riskbridge.pipeline.asset_events import asset_events
 from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
+from riskbridge.pipeline.first_findings import KEY_COLUMNS, kinds_of_findings, score_first
 from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
@@ -337,29 +339,10 @@ class Reconciliation:
         engine = self.engine
         findings = self.warehouse.current(FINDING)
         is_first = engine.scalar(findings.count()) == 0
-        rolled = self._rolled_up(versions, is_first=is_first)
-        if not is_first:
-            rolled = engine.materialise(rolled, "rolled")
-        own = self.settings.own_score_maps
-        rolled = rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
-        mapped = mapped_anew(findings, self.settings)
-        scores = self._score_cves(rolled, mapped, is_first=is_first)
-        scored = rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
         if is_first:
-            followed = first_findings(scored)
+            scores, followed = self._first_findings(versions)
         else:
-            moved = moved_scores(mapped.anti_join(rolled, "finding_id"), scores)
-            scored = scored.union(moved.select(*ROLLED_UP, "qds", "score_key"))
-            heirs = self._heirs(versions)
-            at, run = self.sighting.observed_at, self.sighting.run
-
-            def follow_part(ids: IdRange) -> ir.Table:
-                stored = ids.of(findings, "finding_id") if heirs is None else findings  # an heir's past has another id
-                return follow(ids.of(scored, "finding_id"), stored, run=run, observed_at=at, heirs=heirs)
-
-            followed = materialise_in_parts(engine, engine.scalar(rolled.count()), follow_part, "finding")
-            self._withdraw(versions, findings, rolled, heirs)
-            end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
+            scores, followed = self._followed(versions, findings)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -375,6 +358,43 @@ class Reconciliation:
         for kind, number in self._tally(followed):
             self.counts[f"findings_{kind}"] = number
         self._score_assets(findings, followed, is_first=is_first)
+
+    def _first_findings(self, versions: ir.Table) -> tuple[ir.Table, ir.Table]:
+        kinds = self.changes.kinds.get(DETECTION.name)
+        lifted, others = self._rolled_up(versions, versions)
+        if kinds is None:
+            rolled = self._keyed(lifted if others is None else lifted.union(others))
+            scores = self._score_cves(rolled.select(*KEY_COLUMNS))
+            return scores, first_findings(_scored(rolled, scores))
+        known = self.changes.kinds[FINDING.name] = self.engine.materialise(
+            kinds_of_findings(kinds, self.connector_id, self.settings), "kinds"
+        )
+        several = None if others is None else self.engine.materialise(self._keyed(others), "rolled")
+        scores, found = score_first(lifted, several, known, self._score_cves, self.engine.materialise)
+        return scores, first_findings(found)
+
+    def _followed(self, versions: ir.Table, findings: ir.Table) -> tuple[ir.Table, ir.Table]:
+        engine, at, run = self.engine, self.sighting.observed_at, self.sighting.run
+        lifted, others = self._rolled_up(versions, self._concerned(versions))
+        rolled = self._keyed(engine.materialise(lifted if others is None else lifted.union(others), "rolled"))
+        mapped = mapped_anew(findings, self.settings)
+        scores = self._score_cves(rolled.select(*KEY_COLUMNS).union(mapped.select(*KEY_COLUMNS)))
+        moved = moved_scores(mapped.anti_join(rolled, "finding_id"), scores)
+        scored = _scored(rolled, scores).union(moved.select(*ROLLED_UP, "qds", "score_key"))
+        heirs = self._heirs(versions)
+
+        def follow_part(ids: IdRange) -> ir.Table:
+            stored = ids.of(findings, "finding_id") if heirs is None else findings  # an heir's past has another id
+            return follow(ids.of(scored, "finding_id"), stored, run=run, observed_at=at, heirs=heirs)
+
+        followed = materialise_in_parts(engine, engine.scalar(rolled.count()), follow_part, "finding")
+        self._withdraw(versions, findings, rolled, heirs)
+        end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
+        return scores, followed
+
+    def _keyed(self, rolled: ir.Table) -> ir.Table:
+        own = self.settings.own_score_maps
+        return rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
 
     def rescore(self, feeds: Feeds) -> None:
         """Enrich and score everything anew, from what is stored and the feeds."""
@@ -392,12 +412,8 @@ class Reconciliation:
         end_acceptances(self.engine, self.warehouse, self.changes, findings, self.sighting.run, at)
         self._score_assets(findings, nothing, is_first=False)
 
-    def _score_cves(self, rolled: ir.Table, findings: ir.Table, *, is_first: bool) -> ir.Table:
-        columns = ("score_key", "cve_id", "connector_id", "source_severity")
-        keys = rolled.select(*columns)
-        if not is_first:
-            keys = keys.union(findings.select(*columns))
-        keys = keys.group_by("score_key").agg(**{n: keys[n].max() for n in columns[1:]})
+    def _score_cves(self, keys: ir.Table) -> ir.Table:
+        keys = keys.group_by("score_key").agg(**{n: keys[n].max() for n in KEY_COLUMNS if n != "score_key"})
         cve = self.changes.contents[CVE.name]
         scores = self.engine.materialise(score_cves(keys, cve, self.settings, self._today()), "cve_score")
         self.changes.contents["cve_score"] = scores
@@ -408,22 +424,29 @@ class Reconciliation:
         told = score_causes(stored, scores, self.changes.contents[CVE.name], self.labels)
         return self.engine.materialise(told, "causes")
 
-    def _rolled_up(self, versions: ir.Table, *, is_first: bool) -> ir.Table:
+    def _concerned(self, versions: ir.Table) -> ir.Table:
+        """Every current detection of the findings that new versions are of."""
+        stored = self.warehouse.current(DETECTION)
+        touched = self._touched(versions)
+        stored_of_touched = stored.semi_join(touched, "detection_id")
+        concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
+        kept = stored.anti_join(touched, "detection_id").semi_join(concerned, "finding_id")
         after = versions.select(*DETECTION_COLUMNS)
-        if not is_first:
-            stored = self.warehouse.current(DETECTION)
-            touched = self._touched(versions)
-            stored_of_touched = stored.semi_join(touched, "detection_id")
-            concerned = versions.select("finding_id").union(stored_of_touched.select("finding_id")).distinct()
-            kept = stored.anti_join(touched, "detection_id").semi_join(concerned, "finding_id")
-            after = self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
+        return self.engine.materialise(kept.select(*DETECTION_COLUMNS).union(after), "concerned")
+
+    def _rolled_up(self, versions: ir.Table, after: ir.Table) -> tuple[ir.Table, ir.Table | None]:
+        """Findings of one detection each, and those of several; None where there are none."""
+        kind = [
+            n for n in versions.columns if n == KIND and DETECTION.name in self.changes.kinds and n in after.columns
+        ]
+        after = after.select(*DETECTION_COLUMNS, *kind)
         word = after.finding_severity
         after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, self.settings))
         counted = after.group_by("finding_id").agg(number=after.count())
         shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
         if self.engine.scalar(shared.count()) == 0:
-            return lift(after)
-        return lift(after.anti_join(shared, "finding_id")).union(roll_up(after.semi_join(shared, "finding_id")))
+            return lift(after), None
+        return lift(after.anti_join(shared, "finding_id")), roll_up(after.semi_join(shared, "finding_id"))
 
     def _heirs(self, versions: ir.Table) -> ir.Table | None:
         """Findings that take over detections of others; None while no record moves, which then costs nothing."""
@@ -496,6 +519,10 @@ def _known(table: ir.Table | None) -> ir.Table:
     if table is None:
         raise RuntimeError("the phases of a reconciliation run in order: identify comes first")
     return table
+
+
+def _scored(rolled: ir.Table, scores: ir.Table) -> ir.Table:
+    return rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
 
 
 def _same(rows: ir.Table, stored: ir.Table, columns: list[str]) -> ir.BooleanValue:

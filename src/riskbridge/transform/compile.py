@@ -179,12 +179,12 @@ def apply_by_kind(
     kinds = materialise(numbered.mutate(**{n: make(numbered) for n, make in wanted.items()}))
     picked = kinds.select(KIND, _END, *(f"given_{n}" for n in names), *wanted)
     rows = keyed.join(picked, [keyed[n].identical_to(picked[f"given_{n}"]) for n in names])
-    is_divided = _is_divided(stream, rows)
+    rows = rows.mutate(**{IS_DIVIDED: _is_divided(stream, rows)})
+    rows = rows.mutate(**{KIND: rows[KIND] + ibis.ifelse(rows[IS_DIVIDED], 0, 1)})
     rows = rows.select(
         **{n: rows[_OWN + n] for n in own},
         **_provenance(stream, rows),
-        **{KIND: rows[KIND] + ibis.ifelse(is_divided, 0, 1), IS_DIVIDED: is_divided},
-        **{n: rows[n] for n in wanted},
+        **{n: rows[n] for n in (KIND, IS_DIVIDED, *wanted)},
     )
     divided = kinds.select(KIND, *columns, **{end_of(ROW_ID): kinds[_END]})
     whole = kinds.select(
