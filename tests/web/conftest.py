@@ -113,7 +113,12 @@ def call_by_a_script(home: Path) -> None:
             "",
         )
         warehouse.execute("UPDATE asset SET asset_name = $1, tags = [$1] WHERE asset_id = $2", [SCRIPT, device])
-        warehouse.execute("UPDATE finding SET title = $1, product_name = $1 WHERE asset_id = $2", [SCRIPT, device])
+        warehouse.execute(
+            "INSERT INTO finding_kinds SELECT * REPLACE (kind_id + 1000000 AS kind_id, $1 AS title, $1 AS product_name) "
+            "FROM finding_kinds WHERE kind_id IN (SELECT kind_id FROM finding_rows WHERE asset_id = $2)",
+            [SCRIPT, device],
+        )
+        warehouse.execute("UPDATE finding_rows SET kind_id = kind_id + 1000000 WHERE asset_id = $1", [device])
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ class Keyed:
         places: `detection_id`, `raw_page`, `raw_row` of every row, repetitions too; None: those of the records.
         kinds: What records have in common, by `kind_id`, which they then have too, as the layout of DETECTION stores it;
             None where they are not known by such numbers.
+        is_one_a_finding: No two records are of one finding.
     """
 
     records: ir.Table
@@ -46,6 +47,7 @@ class Keyed:
     moved: int = 0
     places: ir.Table | None = None
     kinds: ir.Table | None = None
+    is_one_a_finding: bool = False
 
 
 def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Keyed:
@@ -152,7 +154,7 @@ class SightingsBuilder:
         # A detection belongs to one finding, so a finding that comes once has no repeated detection.
         shared = self._engine.materialise(_more_than_once(self._rows, "finding_id"), "shared")
         if self._engine.scalar(shared.count()) == 0:
-            return self._all_of(self._rows)
+            return replace(self._all_of(self._rows), is_one_a_finding=True)
         suspects = self._rows.semi_join(shared, "finding_id")
         repeated = self._engine.materialise(_more_than_once(suspects, "detection_id"), "repeated")
         if self._engine.scalar(repeated.count()) == 0:

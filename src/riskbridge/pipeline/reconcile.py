@@ -7,11 +7,9 @@ from datetime import date, datetime
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
-from riskbridge.enrich.facts import Feeds, combine, stated_vectors, stored_drafts
-from riskbridge.enrich.vectors import base_score
-from riskbridge.lifecycle.closings import ReadFacts, explain_closings, find_withdrawn
+from riskbridge.enrich.facts import Feeds, combine, stored_drafts
+from riskbridge.lifecycle.closings import ReadFacts
 from riskbridge.lifecycle.detections import COLUMNS as DETECTION_COLUMNS
 from riskbridge.lifecycle.detections import (
     Sighting,
@@ -22,7 +20,7 @@ from riskbridge.lifecycle.detections import (
     in_scope,
     missing,
 )
-from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow, lift, roll_up
+from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow
 from riskbridge.lifecycle.keys import finding_id
 from riskbridge.model.layout import KIND
 from riskbridge.model.target import (
@@ -40,22 +38,31 @@ from riskbridge.model.target import (
 )
 from riskbridge.pipeline.asset_events import asset_events
 from riskbridge.pipeline.changes import Folded, fold_changes
+from riskbridge.pipeline.closing import explain_missing
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
-from riskbridge.pipeline.first_findings import KEY_COLUMNS, kinds_of_findings, score_first
 from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
+from riskbridge.pipeline.rolling import (
+    KEY_COLUMNS,
+    kinds_of_findings,
+    roll_up_parts,
+    score_first,
+    together,
+    with_score_keys,
+    with_scores,
+)
 from riskbridge.pipeline.slices import IdRange, materialise_in_parts
 from riskbridge.pipeline.software import compare_software
 from riskbridge.pipeline.tags import with_tags
+from riskbridge.pipeline.vectors import score_vectors
 from riskbridge.score.causes import score_causes
-from riskbridge.score.qds import finding_severity, mapped_anew, moved_scores, score_cves, score_key
+from riskbridge.score.qds import mapped_anew, moved_scores, score_cves
 from riskbridge.score.rules import apply_rules
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.trurisk import score_assets
 from riskbridge.search.views import with_operating_system
-from riskbridge.source.arrays import floats
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 from riskbridge.transform.spec import StreamMap
@@ -104,6 +111,7 @@ class Reconciliation:
     replaced: ir.Table | None = None
     _moves: ir.Table | None = None
     _kinds: ir.Table | None = None
+    _is_one_a_finding: bool = False
     _seen: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
@@ -215,7 +223,7 @@ class Reconciliation:
     def sight(self, keyed: Keyed) -> ir.Table:
         """Take the sightings of this run; gives one row a detection."""
         self.changes.rejects += keyed.rejects
-        self._kinds = keyed.kinds
+        self._kinds, self._is_one_a_finding = keyed.kinds, keyed.is_one_a_finding
         self.counts["detections"] = self.engine.scalar(keyed.records.count())
         return keyed.records
 
@@ -237,7 +245,19 @@ class Reconciliation:
             self._seen = seen
             return None
         self._seen = self.engine.materialise(seen, "seen")
-        self.explained = self._explained(self._seen, current, catalogue)
+        gone = self.engine.materialise(missing(self._seen, current, self.sighting), "missing")
+        if self.engine.scalar(gone.count()) == 0:
+            return None
+        read = ReadFacts(
+            seen=self.engine.materialise(self._seen.semi_join(gone, "source_asset_id"), "seen_beside"),
+            devices=_known(self.devices),
+            links=_known(self._links),
+            software=self.inventory,
+            said_fixed=self.said_fixed,
+            has_device_filter=self.has_device_filter,
+            has_finding_filter=self.has_finding_filter,
+        )
+        self.explained = explain_missing(self.engine, self.warehouse, gone, self._seen, current, catalogue, read)
         return self.explained
 
     def diff(self, *, may_close: bool) -> ir.Table:
@@ -270,28 +290,6 @@ class Reconciliation:
             self.counts[f"detections_{kind}"] = number
         return versions
 
-    def _explained(self, seen: ir.Table, current: ir.Table, catalogue: ir.Table | None) -> ir.Table | None:
-        """Missing detections with reason and evidence; None when nothing is missing, which then costs no more."""
-        engine = self.engine
-        gone = engine.materialise(missing(seen, current, self.sighting), "missing")
-        if engine.scalar(gone.count()) == 0:
-            return None
-        told = [t.select("cve_id", "description") for t in (self.warehouse.table(CVE), catalogue) if t is not None]
-        beside = engine.materialise(seen.semi_join(gone, "source_asset_id"), "seen_beside")
-        withdrawn = find_withdrawn(gone, seen, beside, current, ibis.union(*told) if len(told) > 1 else told[0])
-        there = None if self.inventory is None else self.inventory.semi_join(gone, "source_asset_id")
-        facts = ReadFacts(
-            seen=beside,
-            devices=_known(self.devices),
-            links=_known(self._links),
-            software=there if there is None else engine.materialise(there, "installed"),
-            withdrawn=engine.materialise(withdrawn, "withdrawn"),
-            said_fixed=self.said_fixed,
-            has_device_filter=self.has_device_filter,
-            has_finding_filter=self.has_finding_filter,
-        )
-        return engine.materialise(explain_closings(gone, facts), "explained")
-
     def _latest_of_each(self, versions: ir.Table) -> ir.Table:
         if self._moves is None:
             return versions
@@ -320,29 +318,18 @@ class Reconciliation:
             told = stored_drafts(stored, self.warehouse.table(CVE_CLAIM))
             fresh = catalogue
             catalogue = told if fresh is None else told.anti_join(fresh, "cve_id").union(fresh.select(*told.columns))
-        facts = combine(catalogue, feeds, known, self._scored_vectors(catalogue, feeds))
+        facts = combine(catalogue, feeds, known, score_vectors(self.engine, catalogue, feeds))
         self.changes.contents[CVE.name] = self.engine.materialise(facts.cve, "cve")
         self.changes.contents[CVE_CLAIM.name] = self.engine.materialise(facts.claims, "cve_claim")
         self.labels = feeds.labels
         self.counts["cves"] = self.engine.scalar(known.count())
-
-    def _scored_vectors(self, catalogue: ir.Table, feeds: Feeds) -> ir.Table:
-        """What each distinct vector gives: a few thousand texts, each parsed once in a process."""
-        stated = self.engine.rows(stated_vectors(catalogue, feeds)).column("vector")
-        scores = floats([base_score(str(v)) for v in stated.to_pylist()])
-        return self.engine.from_arrow(
-            pa.table({"vector": stated, "vector_score": scores}), {"vector": "string", "vector_score": "float64"}
-        )
 
     def score(self, versions: ir.Table) -> None:
         """Roll detections up to findings, score both levels, and write the events."""
         engine = self.engine
         findings = self.warehouse.current(FINDING)
         is_first = engine.scalar(findings.count()) == 0
-        if is_first:
-            scores, followed = self._first_findings(versions)
-        else:
-            scores, followed = self._followed(versions, findings)
+        scores, followed = self._first_findings(versions) if is_first else self._followed(versions, findings)
         self.changes.versions[FINDING.name] = followed
         closings = versions.filter(versions.change == "closed")
         has_closings = not is_first and engine.scalar(closings.count()) > 0
@@ -360,27 +347,26 @@ class Reconciliation:
         self._score_assets(findings, followed, is_first=is_first)
 
     def _first_findings(self, versions: ir.Table) -> tuple[ir.Table, ir.Table]:
-        kinds = self.changes.kinds.get(DETECTION.name)
         lifted, others = self._rolled_up(versions, versions)
+        kinds = self.changes.kinds.get(DETECTION.name)
         if kinds is None:
-            rolled = self._keyed(lifted if others is None else lifted.union(others))
+            rolled = with_score_keys(together(lifted, others), self.settings)
             scores = self._score_cves(rolled.select(*KEY_COLUMNS))
-            return scores, first_findings(_scored(rolled, scores))
-        known = self.changes.kinds[FINDING.name] = self.engine.materialise(
-            kinds_of_findings(kinds, self.connector_id, self.settings), "kinds"
-        )
-        several = None if others is None else self.engine.materialise(self._keyed(others), "rolled")
+            return scores, first_findings(with_scores(rolled, scores))
+        known = self.engine.materialise(kinds_of_findings(kinds, self.connector_id, self.settings), "kinds")
+        self.changes.kinds[FINDING.name] = known
+        several = None if others is None else self.engine.materialise(with_score_keys(others, self.settings), "rolled")
         scores, found = score_first(lifted, several, known, self._score_cves, self.engine.materialise)
         return scores, first_findings(found)
 
     def _followed(self, versions: ir.Table, findings: ir.Table) -> tuple[ir.Table, ir.Table]:
         engine, at, run = self.engine, self.sighting.observed_at, self.sighting.run
         lifted, others = self._rolled_up(versions, self._concerned(versions))
-        rolled = self._keyed(engine.materialise(lifted if others is None else lifted.union(others), "rolled"))
+        rolled = with_score_keys(engine.materialise(together(lifted, others), "rolled"), self.settings)
         mapped = mapped_anew(findings, self.settings)
         scores = self._score_cves(rolled.select(*KEY_COLUMNS).union(mapped.select(*KEY_COLUMNS)))
         moved = moved_scores(mapped.anti_join(rolled, "finding_id"), scores)
-        scored = _scored(rolled, scores).union(moved.select(*ROLLED_UP, "qds", "score_key"))
+        scored = with_scores(rolled, scores).union(moved.select(*ROLLED_UP, "qds", "score_key"))
         heirs = self._heirs(versions)
 
         def follow_part(ids: IdRange) -> ir.Table:
@@ -391,10 +377,6 @@ class Reconciliation:
         self._withdraw(versions, findings, rolled, heirs)
         end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
         return scores, followed
-
-    def _keyed(self, rolled: ir.Table) -> ir.Table:
-        own = self.settings.own_score_maps
-        return rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
 
     def rescore(self, feeds: Feeds) -> None:
         """Enrich and score everything anew, from what is stored and the feeds."""
@@ -436,17 +418,9 @@ class Reconciliation:
 
     def _rolled_up(self, versions: ir.Table, after: ir.Table) -> tuple[ir.Table, ir.Table | None]:
         """Findings of one detection each, and those of several; None where there are none."""
-        kind = [
-            n for n in versions.columns if n == KIND and DETECTION.name in self.changes.kinds and n in after.columns
-        ]
-        after = after.select(*DETECTION_COLUMNS, *kind)
-        word = after.finding_severity
-        after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, self.settings))
-        counted = after.group_by("finding_id").agg(number=after.count())
-        shared = self.engine.materialise(counted.filter(counted.number > 1), "shared")
-        if self.engine.scalar(shared.count()) == 0:
-            return lift(after), None
-        return lift(after.anti_join(shared, "finding_id")), roll_up(after.semi_join(shared, "finding_id"))
+        is_known = DETECTION.name in self.changes.kinds and after is versions
+        after = after.select(*DETECTION_COLUMNS, *([KIND] if is_known else []))
+        return roll_up_parts(self.engine, after, self.settings, is_one_each=is_known and self._is_one_a_finding)
 
     def _heirs(self, versions: ir.Table) -> ir.Table | None:
         """Findings that take over detections of others; None while no record moves, which then costs nothing."""
@@ -519,10 +493,6 @@ def _known(table: ir.Table | None) -> ir.Table:
     if table is None:
         raise RuntimeError("the phases of a reconciliation run in order: identify comes first")
     return table
-
-
-def _scored(rolled: ir.Table, scores: ir.Table) -> ir.Table:
-    return rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
 
 
 def _same(rows: ir.Table, stored: ir.Table, columns: list[str]) -> ir.BooleanValue:

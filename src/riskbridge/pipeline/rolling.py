@@ -1,7 +1,7 @@
-"""The findings of a first run, of detections that are known by what they have in common.
+"""Detections rolled up to findings with their scores.
 
-Nothing is stored that they could be compared with, so a finding of one detection is that detection, and what it is
-called, how severe it is and how it scores is worked out once for all devices that have it.
+On a first run nothing is stored that they could be compared with, so a finding of one detection is that detection, and
+what it is called, how severe it is and how it scores is worked out once for all devices that have it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,52 @@ from collections.abc import Callable
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.lifecycle.findings import ROLLED_UP
+from riskbridge.lifecycle.findings import ROLLED_UP, lift, roll_up
 from riskbridge.model.layout import KIND
 from riskbridge.score.qds import finding_severity, score_key
 from riskbridge.score.settings import ScoreSettings
+from riskbridge.store.engine import DuckDBEngine
 
 KEY_COLUMNS = ("score_key", "cve_id", "connector_id", "source_severity")
 """What scores are computed for."""
+
+
+def roll_up_parts(
+    engine: DuckDBEngine, after: ir.Table, settings: ScoreSettings, *, is_one_each: bool = False
+) -> tuple[ir.Table, ir.Table | None]:
+    """Findings of one detection each, and those of several; None where there are none.
+
+    Args:
+        engine: Executes.
+        after: All detections of the findings in question: the columns of DETECTION but validity, and `kind_id` if known.
+        settings: With the score maps.
+        is_one_each: It is known that no two are of one finding.
+    """
+    word = after.finding_severity
+    after = after.mutate(severity=finding_severity(word, after.cve_id, after.connector_id, settings))
+    if is_one_each:
+        return lift(after), None
+    counted = after.group_by("finding_id").agg(number=after.count())
+    shared = engine.materialise(counted.filter(counted.number > 1), "shared")
+    if engine.scalar(shared.count()) == 0:
+        return lift(after), None
+    return lift(after.anti_join(shared, "finding_id")), roll_up(after.semi_join(shared, "finding_id"))
+
+
+def together(lifted: ir.Table, others: ir.Table | None) -> ir.Table:
+    """Findings of one detection each and those of several as one table."""
+    return lifted if others is None else lifted.union(others)
+
+
+def with_score_keys(rolled: ir.Table, settings: ScoreSettings) -> ir.Table:
+    """Findings with `score_key`."""
+    own = settings.own_score_maps
+    return rolled.mutate(score_key=score_key(rolled.cve_id, rolled.source_severity, rolled.connector_id, own))
+
+
+def with_scores(rolled: ir.Table, scores: ir.Table) -> ir.Table:
+    """Findings that have a `score_key`: `ROLLED_UP`, `qds`, `score_key`."""
+    return rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
 
 
 def kinds_of_findings(kinds: ir.Table, connector_id: str, settings: ScoreSettings) -> ir.Table:
@@ -75,6 +114,5 @@ def score_first(
     known = materialise(kinds.join(scores.select("score_key", "qds"), "score_key").select(KIND, "qds", "score_key"))
     findings = lifted.join(known, KIND).select(*columns)
     if others is not None:
-        scored = others.join(scores.select("score_key", "qds"), "score_key")
-        findings = findings.union(scored.mutate(**{KIND: ibis.null("int64")}).select(*columns))
+        findings = findings.union(with_scores(others, scores).mutate(**{KIND: ibis.null("int64")}).select(*columns))
     return scores, findings
