@@ -52,3 +52,46 @@ def test_rows_are_described_by_the_columns_of_their_tables() -> None:
     assert schemas["FindingRow"]["properties"]["qds"]["type"] == ["integer", "null"]
     assert schemas["EventRow"]["properties"]["at"]["format"] == "date-time"
     assert {"cve_id", "owner", "asset_name", "epss"} <= schemas["FindingRow"]["properties"].keys()
+
+
+def unnamed(schema: dict[str, Any], where: str, above: frozenset[str] = frozenset()) -> list[str]:
+    """Places of an answer that say neither by which names their values go, nor of which kind they are."""
+    reference = schema.get("$ref", "")
+    if reference:
+        named = DESCRIBED["components"]["schemas"][reference.rpartition("/")[2]]
+        return [] if reference in above else unnamed(named, where, above | {reference})
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if choice in schema:
+            return [place for one in schema[choice] for place in unnamed(one, where, above)]
+    if schema.get("type") == "array":
+        return unnamed(schema.get("items", {}), f"{where}[]", above)
+    if schema.get("properties"):
+        members = schema["properties"].items()
+        return [place for name, one in members for place in unnamed(one, f"{where}.{name}", above)]
+    if schema.get("type") == "object":
+        members_of = schema.get("additionalProperties")
+        return unnamed(members_of, f"{where}{{}}", above) if isinstance(members_of, dict) else [where]
+    return [] if schema.keys() & {"type", "enum", "const"} else [where]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_an_answer_is_described_by_named_properties(path: str, method: str, operation: dict[str, Any]) -> None:
+    for status, answer in operation["responses"].items():
+        for kind, content in answer.get("content", {}).items():
+            if status.startswith("2") and kind.endswith("json"):
+                assert unnamed(content["schema"], "answer") == [], f"{method} {path} {status}"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({}, ["x"]),
+        ({"type": "object"}, ["x"]),
+        ({"type": "object", "additionalProperties": True}, ["x"]),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, []),
+        ({"type": "array", "items": {"properties": {"a": {"type": "string"}, "b": {}}}}, ["x[].b"]),
+        ({"anyOf": [{"type": "null"}, {"type": "object", "additionalProperties": {}}]}, ["x{}"]),
+    ],
+)
+def test_what_is_unnamed_is_found(schema: dict[str, Any], expected: list[str]) -> None:
+    assert unnamed(schema, "x") == expected
