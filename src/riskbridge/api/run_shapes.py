@@ -18,6 +18,16 @@ _PHASE: dict[str, JsonValue] = {
     "rows_per_s": 3_000,
     "remaining_s": 16.0,
 }
+_QUOTA: dict[str, JsonValue] = {
+    "endpoint": "machines",
+    "used_minute": 3,
+    "used_hour": 12,
+    "minute": 100,
+    "hour": 1_500,
+    "minute_left": 97,
+    "hour_left": 1_488,
+    "wait_s": 0.0,
+}
 _PROGRESS: dict[str, JsonValue] = {
     "connector": "Contoso",
     "profile": "default",
@@ -26,6 +36,8 @@ _PROGRESS: dict[str, JsonValue] = {
     "state": "running",
     "error": None,
     "run_id": "3df71236a68d405bb29c59e2d506fb5c",
+    "calls": 12,
+    "quotas": [_QUOTA],
     "phases": [_PHASE],
 }
 _STREAM: dict[str, JsonValue] = {
@@ -118,6 +130,21 @@ class PhaseShown(BaseModel):
     remaining_s: Annotated[float | None, Field(description="An estimate; null where there is none")]
 
 
+class QuotaShown(BaseModel):
+    """What an endpoint of the source has been asked, and what it allows still; null where no limit is stated."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_QUOTA]})
+
+    endpoint: str
+    used_minute: Annotated[int, Field(description="Calls in the last minute")]
+    used_hour: Annotated[int, Field(description="Calls in the last hour")]
+    minute: Annotated[int | None, Field(description="Calls allowed in any minute")]
+    hour: Annotated[int | None, Field(description="Calls allowed in any hour")]
+    minute_left: int | None
+    hour_left: int | None
+    wait_s: Annotated[float, Field(description="Seconds until the next call may be made; 0: now")]
+
+
 class ProgressShown(BaseModel):
     """How far a run is, phase by phase; each server-sent event carries the same."""
 
@@ -126,6 +153,8 @@ class ProgressShown(BaseModel):
     connector: str
     state: Annotated[str, Field(description="none (it never ran), queued, running, or how it ended")]
     phases: Annotated[list[PhaseShown], Field(description="Those that have begun, in order")]
+    calls: Annotated[int | None, Field(description="Calls to the source so far; null before the first")] = None
+    quotas: Annotated[list[QuotaShown], Field(description="Of the endpoints asked within the hour")] = []
     profile: str | None = None
     trigger: str | None = None
     due_at: Moment | None = None

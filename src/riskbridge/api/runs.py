@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, status
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,10 @@ from riskbridge.schedule.progress import RunProgress
 router = APIRouter(tags=["runs"])
 NEWS_EVERY_S = 0.4
 """How often at most a watcher is told of progress."""
+NEWS_AT_LEAST_EVERY_S = 5.0
+"""A run that waits for the API's limits has no news but the time that is left."""
+NOTHING_KNOWN: Final[dict[str, Any]] = {"calls": None, "quotas": [], "phases": []}
+"""What is told of a run whose progress the server does not hold."""
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -84,7 +88,7 @@ def resume_run(_: Asked, service: Served, name: str) -> dict[str, Any]:
 async def watch(request: Request, _: Asked, service: Served, name: str) -> Any:
     """The newest run's progress: as JSON, or as server-sent events for who accepts `text/event-stream`."""
     progress = await asyncio.to_thread(service.find_progress, name)
-    return _told(request, progress, {"connector": name, "state": "none", "phases": []})
+    return _told(request, progress, {"connector": name, "state": "none"} | NOTHING_KNOWN)
 
 
 @router.get("/runs", response_model=Rows[RunShown], response_model_exclude_unset=True)
@@ -111,7 +115,7 @@ async def watch_run(request: Request, _: Asked, service: Served, run_id: str) ->
     """One run's progress, as JSON or server-sent events; without phases once the server has forgotten them."""
     record = await asyncio.to_thread(service.app.store.get_run, run_id)
     known = service.find_run_progress(record.run_id)
-    return _told(request, known, {"connector": record.connector_name, "state": record.outcome.value, "phases": []})
+    return _told(request, known, {"connector": record.connector_name, "state": record.outcome.value} | NOTHING_KNOWN)
 
 
 def _told(request: Request, progress: RunProgress | None, otherwise: dict[str, Any]) -> Any:
@@ -123,7 +127,7 @@ def _told(request: Request, progress: RunProgress | None, otherwise: dict[str, A
 async def _news(progress: RunProgress) -> AsyncIterator[dict[str, str]]:
     version = -1
     while True:
-        version = await asyncio.to_thread(progress.wait, version, 15.0)
+        version = await asyncio.to_thread(progress.wait, version, NEWS_AT_LEAST_EVERY_S)
         yield {"event": "progress", "data": json.dumps(progress.as_dict())}
         if progress.is_over:
             return

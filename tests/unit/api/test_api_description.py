@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from riskbridge.api.application import describe_api
-from riskbridge.api.shapes import ConnectorShown, ProfileShown
-from riskbridge.model.connector import Connector, Profile
+from riskbridge.api.identity_shapes import IdentityRule, JudgementShown
+from riskbridge.api.map_shapes import MapFunction
+from riskbridge.api.run_shapes import PhaseShown, ProgressShown, QuotaShown, RunShown
+from riskbridge.api.shapes import ConnectorShown, FilesShown, ProfileShown
+from riskbridge.identity.rules import BUILT_IN_RULES
+from riskbridge.matching import rules_as_rows
+from riskbridge.model.connector import Connector, Profile, RunOutcome
+from riskbridge.model.file_settings import FileSettings
+from riskbridge.model.identification import IdentityJudgement
+from riskbridge.model.run import RunRecord
+from riskbridge.schedule.progress import PhaseProgress, RunProgress
+from riskbridge.source.budget import Quota
+from riskbridge.transform.plain import describe_functions
 
 DESCRIBED: dict[str, Any] = describe_api()
 OPERATIONS = [
@@ -17,15 +29,37 @@ OPERATIONS = [
     for path, methods in DESCRIBED["paths"].items()
     for method, operation in methods.items()
 ]
+AT = datetime(2026, 11, 25, 6, tzinfo=UTC)
+RECORD = RunRecord("r", "c", "Contoso", "p", RunOutcome.QUEUED, AT, AT, "", 1)
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 @pytest.mark.parametrize(
-    ("shape", "kept"), [(ConnectorShown, Connector), (ProfileShown, Profile)], ids=["connector", "profile"]
+    ("shape", "kept"),
+    [
+        (ConnectorShown, Connector),
+        (ProfileShown, Profile),
+        (FilesShown, FileSettings),
+        (RunShown, RunRecord),
+        (JudgementShown, IdentityJudgement),
+    ],
+    ids=["connector", "profile", "files", "run", "judgement"],
 )
 def test_everything_that_is_kept_is_shown_but_the_secret(shape: Any, kept: Any) -> None:
     names = {f.name for f in fields(kept)} - {"client_secret"}
     assert names - set(shape.model_fields) == set()
+
+
+def test_all_that_is_told_of_progress_and_rules_is_described() -> None:
+    quota = Quota("machines", 1, 2, 100, None)
+    told = {
+        ProgressShown: RunProgress("Contoso", RECORD).as_dict(),
+        PhaseShown: PhaseProgress("findings").as_dict(),
+        QuotaShown: quota.as_dict(),
+        IdentityRule: rules_as_rows(BUILT_IN_RULES)[0],
+        MapFunction: describe_functions()[0],
+    }
+    assert {shape: set(shape.model_fields) for shape in told} == {shape: {*values} for shape, values in told.items()}
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
