@@ -11,6 +11,7 @@ from typing import Any, Self
 from riskbridge.errors import RiskbridgeError
 from riskbridge.model.file_settings import AUTO, FileSettings
 from riskbridge.model.source_model import SourceModel
+from riskbridge.source.budget import Spending
 from riskbridge.source.file.chunk import Chunk, Reader
 from riskbridge.source.file.columns import Unfit, to_rejects, to_rows
 from riskbridge.source.file.contents import BLOCK_BYTES, FileContents
@@ -121,6 +122,10 @@ class FileSource:
 
     def __exit__(self, *_: object) -> None:
         """Nothing is kept open."""
+
+    def spending(self) -> Spending:
+        """Nothing: nobody is called."""
+        return Spending()
 
     def files(self, stream: str) -> list[dict[str, Any]]:
         """What is known of a stream's files once it was read to its end, as plain data."""
