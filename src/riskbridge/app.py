@@ -16,7 +16,7 @@ from riskbridge.maps import choose_label, find_labelled, require_map
 from riskbridge.model.connector import Connector, ConnectorState, Profile, Strategy
 from riskbridge.model.run import RunRecord
 from riskbridge.pipeline.progress import NoProgress, Progress
-from riskbridge.schedule.runs import Runner, end_run, recording_end, take_up_run
+from riskbridge.schedule.runs import Runner, end_run, recording_end, rows_read_before, take_up_run
 from riskbridge.schedule.standing import Standing, stand
 from riskbridge.scoring import load_score_settings
 from riskbridge.security.home import HomeLock
@@ -291,6 +291,7 @@ class App:
         doubt = self.remapper.follow_map(connector, profile, transform_map, progress)
         plan = self._plan(connector, profile, record, is_drop_accepted=is_drop_accepted)
         with self.open_any_source(connector, profile) as source:
+            progress.follow(source.spending)
             parts = self._parts(source, lambda stream: area.stream(record.run_id, stream), transform_map)
             report = run_once(replace(plan, map_doubt=doubt), parts, progress)
             prune(self.store, self.warehouse, area, keep_runs=self.settings.staging_runs_kept)
@@ -325,6 +326,7 @@ class App:
             has_software=profile.has_software,
             largest_drop=self.settings.largest_drop_percent / 100,
             files=plan_files(self.store, connector) if connector.file is not None else None,
+            expected_rows=rows_read_before(self.store, record),
         )
 
     def load_identity(self) -> IdentityInputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,6 +12,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from riskbridge.cli.terminal import error_stream, make_console
 from riskbridge.pipeline.progress import Phase
 from riskbridge.pipeline.progress import Progress as RunProgress
+from riskbridge.source.budget import Spending
+
+_ASKING = (Phase.MACHINES, Phase.FINDINGS, Phase.SOFTWARE, Phase.CATALOGUE)
 
 
 @contextmanager
@@ -25,6 +28,7 @@ def show_progress(*, as_json: bool) -> Iterator[RunProgress]:
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[rows]}"),
+        TextColumn("{task.fields[calls]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(elapsed_when_finished=False, compact=True),
         console=make_console(stderr=True),
@@ -40,36 +44,63 @@ class BarProgress:
         self._tasks: dict[Phase, TaskID] = {}
         self._rows: dict[Phase, int] = {}
         self._began: dict[Phase, float] = {}
+        self._expected: dict[Phase, int | None] = {}
+        self._before: dict[Phase, int] = {}
+        self._spending: Callable[[], Spending] = Spending
 
-    def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
+    def begin(self, phase: Phase, *, expected_rows: int | None, done_rows: int = 0) -> None:
         """A bar for the phase."""
-        self._tasks[phase] = self._bars.add_task(phase.value, total=expected_rows, rows="")
-        self._rows[phase], self._began[phase] = 0, time.monotonic()
+        self._tasks[phase] = self._bars.add_task(
+            phase.value, total=expected_rows, completed=done_rows, rows="", calls=""
+        )
+        self._rows[phase], self._before[phase], self._began[phase] = done_rows, done_rows, time.monotonic()
+        self._expected[phase] = expected_rows
+
+    def expect(self, phase: Phase, rows: int) -> None:
+        """The bar is so much longer."""
+        self._expected[phase] = (self._expected[phase] or 0) + rows
+        self._bars.update(self._tasks[phase], total=self._expected[phase])
 
     def advance(self, phase: Phase, rows: int) -> None:
         """So many more rows."""
         self._rows[phase] += rows
-        rate = self._rows[phase] / max(1e-6, time.monotonic() - self._began[phase])
+        rate = (self._rows[phase] - self._before[phase]) / max(1e-6, time.monotonic() - self._began[phase])
         text = f"{self._rows[phase]:>11,} rows {rate:>9,.0f}/s"
-        self._bars.update(self._tasks[phase], advance=rows, rows=text)
+        calls = _calls_in_words(self._spending()) if phase in _ASKING else ""
+        self._bars.update(self._tasks[phase], advance=rows, rows=text, calls=calls)
 
     def end(self, phase: Phase) -> None:
         """The bar is full."""
         done = max(1, self._rows[phase])
         self._bars.update(self._tasks[phase], total=done, completed=done)
 
+    def follow(self, spending: Callable[[], Spending]) -> None:
+        """Calls are told beside the rows that they brought."""
+        self._spending = spending
+
 
 class JsonProgress:
-    """One JSON object a line on standard error: `phase`, `state` (begun, advanced, ended), `rows`."""
+    """One JSON object a line on standard error.
+
+    `phase`, `state` (begun, expected, advanced, ended), `rows`, `expected_rows`; `calls` so far and the `quotas` of the
+    endpoints that were asked.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[Phase, int] = {}
+        self._expected: dict[Phase, int | None] = {}
+        self._spending: Callable[[], Spending] = Spending
         self._stream = error_stream()  # a run tells of itself from threads of its own
 
-    def begin(self, phase: Phase, *, expected_rows: int | None) -> None:
+    def begin(self, phase: Phase, *, expected_rows: int | None, done_rows: int = 0) -> None:
         """The phase has begun."""
-        self._rows[phase] = 0
-        self._say(phase, "begun", expected_rows=expected_rows)
+        self._rows[phase], self._expected[phase] = done_rows, expected_rows
+        self._say(phase, "begun")
+
+    def expect(self, phase: Phase, rows: int) -> None:
+        """So many more rows are to come."""
+        self._expected[phase] = (self._expected[phase] or 0) + rows
+        self._say(phase, "expected")
 
     def advance(self, phase: Phase, rows: int) -> None:
         """So many more rows."""
@@ -80,7 +111,28 @@ class JsonProgress:
         """The phase is done."""
         self._say(phase, "ended")
 
-    def _say(self, phase: Phase, state: str, *, expected_rows: int | None = None) -> None:
-        line = {"phase": phase.value, "state": state, "rows": self._rows[phase], "expected_rows": expected_rows}
+    def follow(self, spending: Callable[[], Spending]) -> None:
+        """Calls are told in every line."""
+        self._spending = spending
+
+    def _say(self, phase: Phase, state: str) -> None:
+        spent = self._spending()
+        line = {
+            "phase": phase.value,
+            "state": state,
+            "rows": self._rows[phase],
+            "expected_rows": self._expected[phase],
+            "calls": spent.calls,
+            "quotas": [q.as_dict() for q in spent.quotas],
+        }
         self._stream.write(json.dumps(line) + "\n")
         self._stream.flush()
+
+
+def _calls_in_words(spent: Spending) -> str:
+    if not spent.calls:
+        return ""
+    words, quota = f"{spent.calls:,} calls", spent.scarcest
+    if quota is not None:
+        words += f", {quota.hour_left:,} of {quota.endpoint} left this hour"
+    return words if quota is None or not quota.wait_s else f"{words}, next in {quota.wait_s:.0f} s"

@@ -107,7 +107,8 @@ class FileReading(Reading):
 
     def _identify_hosts(self, assets: StagedStream | None, findings: StagedStream) -> None:
         """Devices of their own files, and those that findings alone name."""
-        self.progress.begin(Phase.MAP, expected_rows=findings.received)
+        of_assets = assets.rows if assets is not None else 0
+        self.progress.begin(Phase.MAP, expected_rows=of_assets + findings.rows)
         rejects: list[ir.Table] = []
         drafts: ir.Table | None = None
         if assets is not None and self.plan.assets is not None:
@@ -121,7 +122,7 @@ class FileReading(Reading):
         if drafts is None:
             drafts = self.engine.empty(ASSET_DRAFT.types)
         keyed = key_devices(self.engine, _once(self.engine.materialise(drafts, "hosts")), self.work.connector_id)
-        self.progress.end(Phase.MAP)
+        self.progress.advance(Phase.MAP, of_assets)
         self.progress.begin(Phase.IDENTIFY, expected_rows=None)
         self.work.identify(Keyed(keyed.records, [*rejects, *keyed.rejects]))
         self.progress.end(Phase.IDENTIFY)
@@ -147,7 +148,10 @@ class FileReading(Reading):
         lines = [line for line in findings.manifest() if line.rows]
         for start in range(0, len(lines), PAGES_A_BATCH):
             batch = lines[start : start + PAGES_A_BATCH]
-            builder.add(findings.parquet_files(batch), sum(line.rows for line in batch))
+            rows = sum(line.rows for line in batch)
+            builder.add(findings.parquet_files(batch), rows)
+            self.progress.advance(Phase.MAP, rows)
+        self.progress.end(Phase.MAP)
         return builder
 
     def _tell_left_out(self, builder: SightingsBuilder) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import ibis.expr.types as ir
@@ -82,6 +83,7 @@ class Reading:
         reflects_at: The moment that the findings are of, UTC.
         strategy: How findings were fetched.
         is_replay: The streams were read before, and are taken as they are staged.
+        expected: Rows by stream, as the last reading had them.
     """
 
     engine: DuckDBEngine
@@ -101,6 +103,7 @@ class Reading:
     reflects_at: datetime | None = None
     strategy: Strategy = Strategy.PAGED
     is_replay: bool = False
+    expected: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def way(self) -> str:
@@ -118,16 +121,19 @@ class Reading:
             finding_filter=self.filters.get(MACHINES_VULNERABILITIES.stream),
             observed_at=self.observed_at,
         )
+        self.progress.begin(Phase.MAP, expected_rows=devices.received)
         with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper:
             identified = mapper.submit(self._identify, devices)
             try:
-                return self._read_by(choice, mapper, identified)
+                keyed = self._read_by(choice, mapper, identified)
             except RiskbridgeError as error:
                 if not choice.may_fall_back or error.code not in NOT_OFFERED:
                     raise
                 why = f"the tenant does not offer {choice.strategy.value}: {error.message}"
                 self.warnings.append(f"Findings were read page by page: {why}")
-                return self._read_by(Choice(Strategy.PAGED, why), mapper, identified)
+                keyed = self._read_by(Choice(Strategy.PAGED, why), mapper, identified)
+        self.progress.end(Phase.MAP)
+        return keyed
 
     def read_software(self) -> None:
         """What is installed; a tenant that does not let it be read is told of, and costs nothing else."""
@@ -168,7 +174,7 @@ class Reading:
         """All findings; from the beginning once more when the list moved, or a newer snapshot took its place."""
         model = choice.model
         while True:
-            batches = _Batches(mapper, mapper.submit(self._begin_sightings, model, identified))
+            batches = _Batches(mapper, mapper.submit(self._begin_sightings, model, identified), self.progress)
             try:
                 stream = self._read(Phase.FINDINGS, model, is_staged=batches.take)
             except SnapshotChangedError:
@@ -226,7 +232,9 @@ class Reading:
         self._judge(model, stream, stream.reconciliation(), choice=choice)
         self._take_rejects(stream)
         raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
+        self.progress.expect(Phase.MAP, stream.received)
         folded = self.work.fold(self.transform_map.stream(model.name, DETECTION_DRAFT.name), raw, choice.floor)
+        self.progress.advance(Phase.MAP, stream.received)
         self.work.said_fixed = folded.said_fixed
         self.counts["changes"] = folded.number
         self._take_details(model, stream, folded.came)
@@ -236,9 +244,8 @@ class Reading:
 
     def _identify(self, stream: StagedStream) -> None:
         """Findings need the assets they belong to, so this comes before any of them is mapped."""
-        self.progress.begin(Phase.MAP, expected_rows=stream.received)
         devices = key_devices(self.engine, self._mapped(MACHINES, stream), self.work.connector_id)
-        self.progress.end(Phase.MAP)
+        self.progress.advance(Phase.MAP, stream.received)
         self.progress.begin(Phase.IDENTIFY, expected_rows=None)
         self.work.identify(devices)
         self.progress.end(Phase.IDENTIFY)
@@ -259,8 +266,9 @@ class Reading:
         is_staged: Callable[[StagedStream], None] = lambda _: None,
         since: datetime | None = None,
     ) -> StagedStream:
-        self.progress.begin(phase, expected_rows=None)
         stream = self.open_stream(model.stream)
+        expected = None if since is not None else self.expected.get(model.stream)
+        self.progress.begin(phase, expected_rows=expected, done_rows=stream.received)
         if not stream.is_closed:
             pages = self.source.read(
                 model.stream,
@@ -360,14 +368,17 @@ class Reading:
 class _Batches:
     """Hands staged files to the builder, several at a time, in the one other thread, once that thread has made it."""
 
-    def __init__(self, mapper: ThreadPoolExecutor, builder: Future[SightingsBuilder]) -> None:
+    def __init__(self, mapper: ThreadPoolExecutor, builder: Future[SightingsBuilder], progress: Progress) -> None:
         self._mapper = mapper
         self._builder = builder
+        self._progress = progress
+        self._told = 0
         self._taken = 0
         self._pending: Future[Any] = builder
 
     def take(self, stream: StagedStream) -> None:
         """Map what is staged and not yet taken, once it is enough and the former batch is done."""
+        self._expect(stream)
         if self._pending.done() and len(stream.manifest()) - self._taken >= PAGES_A_BATCH:
             self._submit(stream)
 
@@ -378,6 +389,7 @@ class _Batches:
 
     def finish(self, stream: StagedStream) -> SightingsBuilder:
         """Map the rest, wait for it, and give the builder."""
+        self._expect(stream)
         self._submit(stream)
         self._pending.result()
         return self._builder.result()
@@ -388,4 +400,14 @@ class _Batches:
         self._taken += len(lines)
         files = stream.parquet_files(lines)
         if files:
-            self._pending = self._mapper.submit(self._builder.result().add, files, sum(line.rows for line in lines))
+            self._pending = self._mapper.submit(self._map, files, sum(line.rows for line in lines))
+
+    def _map(self, files: Sequence[Path], rows: int) -> None:
+        self._builder.result().add(files, rows)
+        self._progress.advance(Phase.MAP, rows)
+
+    def _expect(self, stream: StagedStream) -> None:
+        rows = stream.rows - self._told
+        if rows:
+            self._told += rows
+            self._progress.expect(Phase.MAP, rows)

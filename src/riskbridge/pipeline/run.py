@@ -8,7 +8,7 @@ staging, and publishing is one transaction that happens once per run id.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -60,6 +60,7 @@ class RunPlan:
         largest_drop: Share of the open detections that may vanish at once before their closings are held.
         map_doubt: Why what is stored may be of another map than this run's, in a sentence; None where it is not.
         files: What is read from files; None where a tenant is read.
+        expected_rows: Rows by stream, as the last reading of the same had them.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class RunPlan:
     largest_drop: float = LARGEST_DROP
     map_doubt: str | None = None
     files: FilePlan | None = None
+    expected_rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def scope(self) -> str:
@@ -199,6 +201,7 @@ def begin_reading(
         "counts": report.counts,
         "warnings": report.warnings,
         "evidence": report.streams,
+        "expected": plan.expected_rows,
     }
     if plan.files is None:
         return Reading(**common)

@@ -19,6 +19,8 @@ from riskbridge.store.config.store import ConfigStore
 
 RESUME_WITHIN = timedelta(hours=6)
 """A killed run is taken up again while Defender's snapshot may still be the one it was reading."""
+RUNS_LOOKED_AT = 20
+"""The newest runs, among which one that read the same is looked for."""
 
 
 class StopRun(BaseException):
@@ -229,6 +231,15 @@ def find_profile(store: ConfigStore, connector: Connector, profile_id: str) -> P
         code="profile.unknown",
         remedy=f"See what there is with: riskbridge connector show {connector.name!r}",
     )
+
+
+def rows_read_before(store: ConfigStore, run: RunRecord) -> dict[str, int]:
+    """Rows by stream that the newest good run of the same scope read; empty before the first."""
+    for earlier in store.list_runs(run.connector_id, limit=RUNS_LOOKED_AT):
+        is_good = earlier.outcome in (RunOutcome.SUCCEEDED, RunOutcome.PARTIAL)
+        if is_good and earlier.streams and earlier.scope_hash == run.scope_hash:
+            return {str(s["stream"]): int(str(s["received"])) for s in earlier.streams if s.get("received") is not None}
+    return {}
 
 
 def scope_of(connector: Connector, profile: Profile) -> str:

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -39,11 +39,70 @@ class Limit:
                 waits.append(calls[-allowed] + window_s - now)
         return max(waits)
 
+    @property
+    def is_stated(self) -> bool:
+        """Whether the API, or a person, said so at all."""
+        return self.hour < UNSTATED.hour
+
     def spread_s(self, calls: int, used: int = 0) -> float:
         """Seconds that so many calls take at least, were they answered at once, after `used` in the last hour."""
         by_minute = max(0, math.ceil((used + calls) / self.minute) - 1) * MINUTE_S if calls else 0.0
         by_hour = max(0, math.ceil((used + calls) / self.hour) - 1) * HOUR_S if calls else 0.0
         return max(by_minute, by_hour)
+
+
+UNSTATED = Limit(1_000_000, 1_000_000)
+"""The limit of an endpoint whose documentation names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an endpoint has been asked, and what it allows still.
+
+    Attributes:
+        endpoint: Its name.
+        used_minute: Calls in the last minute.
+        used_hour: Calls in the last hour.
+        minute: Calls allowed in any minute; None where no limit is stated.
+        hour: Calls allowed in any hour; None likewise.
+        wait_s: Seconds until the next call may be made; 0 where it may be made now.
+    """
+
+    endpoint: str
+    used_minute: int
+    used_hour: int
+    minute: int | None
+    hour: int | None
+    wait_s: float = 0.0
+
+    @property
+    def minute_left(self) -> int | None:
+        """Calls that the minute still allows; None where no limit is stated."""
+        return None if self.minute is None else max(0, self.minute - self.used_minute)
+
+    @property
+    def hour_left(self) -> int | None:
+        """Calls that the hour still allows; None where no limit is stated."""
+        return None if self.hour is None else max(0, self.hour - self.used_hour)
+
+    def as_dict(self) -> dict[str, object]:
+        """The quota as plain data."""
+        left = {"minute_left": self.minute_left, "hour_left": self.hour_left}
+        return asdict(self) | left | {"wait_s": round(self.wait_s, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Calls that a source has made so far, and the quotas of the endpoints it has asked within the hour."""
+
+    calls: int = 0
+    quotas: tuple[Quota, ...] = ()
+
+    @property
+    def scarcest(self) -> Quota | None:
+        """The quota with the least left of its hour; None where no endpoint states a limit."""
+        stated = [q for q in self.quotas if q.hour_left is not None]
+        return min(stated, key=lambda q: q.hour_left or 0, default=None)
 
 
 class CallBudget:
@@ -121,6 +180,23 @@ class CallBudget:
         """Calls to the endpoint in the last hour."""
         with self._lock:
             return len(self._recent(endpoint, now))
+
+    def quotas(self, now: float) -> tuple[Quota, ...]:
+        """The quotas of the endpoints that were asked in the last hour, by name; `now` in seconds since 1970."""
+        with self._lock:
+            return tuple(self._quota(name, now) for name in sorted(self._calls) if self._recent(name, now))
+
+    def _quota(self, endpoint: str, now: float) -> Quota:
+        calls, limit = self._recent(endpoint, now), self._limits.get(endpoint)
+        is_stated = limit is not None and limit.is_stated
+        return Quota(
+            endpoint,
+            used_minute=sum(at > now - MINUTE_S for at in calls),
+            used_hour=len(calls),
+            minute=limit.minute if limit is not None and is_stated else None,
+            hour=limit.hour if limit is not None and is_stated else None,
+            wait_s=self._wait_s(endpoint, now),
+        )
 
     def limit(self, endpoint: str) -> Limit | None:
         """What the endpoint allows, capped; None for an endpoint without a limit."""

@@ -121,6 +121,11 @@ class StagedStream:
         return sum(line.received for line in self._lines)
 
     @property
+    def rows(self) -> int:
+        """Records that could be read, over all pages."""
+        return sum(line.rows for line in self._lines)
+
+    @property
     def unknown_fields(self) -> tuple[str, ...]:
         """Fields met that the data model does not know, sorted."""
         return tuple(sorted({name for line in self._lines for name in line.unknown_fields}))

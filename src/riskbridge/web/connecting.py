@@ -16,6 +16,7 @@ from riskbridge.web.access import ChangingPerson, Person, require_changing_perso
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
+RUNS_SHOWN = 20
 
 
 @router.get("/connectors")
@@ -39,10 +40,11 @@ def show_connector(request: Request, caller: Person, service: Served, name: str)
 @router.get("/connectors/{name}/live")
 def show_live(request: Request, caller: Person, service: Served, name: str) -> Response:
     """The part of a connector's page that changes while it runs."""
-    return page(request, "live.html", caller=caller, **_connector(service, name, runs=1))
+    progress = service.find_progress(name)
+    return page(request, "live.html", caller=caller, progress=progress.as_dict() if progress else {})
 
 
-def _connector(service: Service, name: str, runs: int = 20) -> dict[str, Any]:
+def _connector(service: Service, name: str) -> dict[str, Any]:
     connector = service.app.store.get_connector(name)
     progress = service.find_progress(name)
     return {
@@ -54,7 +56,9 @@ def _connector(service: Service, name: str, runs: int = 20) -> dict[str, Any]:
             for s in list_schedules(service.app.store, service.clock.now(), count=1)
             if s["connector"] == connector.name
         },
-        "runs": [over_api.run_as_dict(r) for r in service.app.store.list_runs(connector.connector_id, limit=runs)],
+        "runs": [
+            over_api.run_as_dict(r) for r in service.app.store.list_runs(connector.connector_id, limit=RUNS_SHOWN)
+        ],
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -29,10 +31,20 @@ def list_runs(request: Request, caller: Person, service: Served, connector: str 
 def show_run(request: Request, caller: Person, service: Served, run_id: str) -> Response:
     """One run: how it went, its counts, warnings and how each stream was read."""
     run = over_api.run_as_dict(service.app.store.get_run(run_id))
+    progress = service.find_run_progress(run["run_id"])
     with service.reading() as app:
         rejects = app.list_rejects(limit=200) if run["run"] and run["run"] == app.warehouse.last_read() else []
         holds = [h for h in list_holds(app) if h["run"] == run["run"]]
     reasons: dict[str, int] = {}
     for reject in rejects:
         reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
-    return page(request, "run.html", caller=caller, run=run, rejects=rejects, reasons=reasons, holds=holds)
+    is_live = progress is not None and not progress.is_over
+    live: dict[str, Any] = {"progress": progress.as_dict() if progress else None, "is_live": is_live}
+    return page(request, "run.html", caller=caller, run=run, rejects=rejects, reasons=reasons, holds=holds, **live)
+
+
+@router.get("/runs/{run_id}/live")
+def show_live(request: Request, caller: Person, service: Served, run_id: str) -> Response:
+    """The part of a run's page that changes while it goes on; empty once the server has forgotten it."""
+    progress = service.find_run_progress(service.app.store.get_run(run_id).run_id)
+    return page(request, "live.html", caller=caller, progress=progress.as_dict() if progress else {})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from riskbridge.errors import RetryableError, RiskbridgeError
-from riskbridge.source.budget import CallBudget, Limit
+from riskbridge.source.budget import CallBudget, Limit, Quota, Spending
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.quotas import QUOTAS, endpoint_of
 from riskbridge.source.defender.token import TokenProvider
@@ -69,6 +69,20 @@ def test_a_person_may_allow_less() -> None:
     call(budget, 2, 1000.0, "machines")
     assert budget.wait_s("machines", 1000.0) == pytest.approx(60.0)
     assert budget.limit("softwareVulnerabilitiesExport") == Limit(2, 20)
+
+
+def test_quotas_tell_what_each_endpoint_asked_within_the_hour_leaves() -> None:
+    budget = CallBudget(QUOTAS)
+    call(budget, 1, 1000.0, "vulnerabilities")
+    for number, at in ((4, 4000.0), (5, 5000.0)):
+        call(budget, number, at, "softwareVulnerabilitiesExport")
+    call(budget, 3, 5000.0, "machinesVulnerabilities")
+    unstated = Quota("machinesVulnerabilities", 3, 3, None, None)
+    files = Quota("softwareVulnerabilitiesExport", 5, 9, 5, 20, wait_s=50.0)
+    assert budget.quotas(5010.0) == (unstated, files)
+    assert (files.minute_left, files.hour_left, unstated.hour_left) == (0, 11, None)
+    assert Spending(12, (unstated, files)).scarcest == files
+    assert Spending(3, (unstated,)).scarcest is None
 
 
 def test_refusals_for_load_space_calls_out_and_successes_draw_them_together() -> None:

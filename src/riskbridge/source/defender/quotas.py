@@ -16,14 +16,14 @@ from riskbridge.model.source_model import (
     VULNERABILITIES_EXPORT,
     VULNERABILITY_CHANGES,
 )
-from riskbridge.source.budget import Limit
+from riskbridge.source.budget import UNSTATED, Limit
 from riskbridge.source.defender.links import PATHS
 
-_MACHINES, _EXPORT, _UNSTATED = Limit(100, 1500), Limit(30, 1000), Limit(1_000_000, 1_000_000)
+_MACHINES, _EXPORT = Limit(100, 1500), Limit(30, 1000)
 QUOTAS = {
     MACHINES.stream: _MACHINES,
-    MACHINES_VULNERABILITIES.stream: _UNSTATED,
-    VULNERABILITIES.stream: _UNSTATED,
+    MACHINES_VULNERABILITIES.stream: UNSTATED,
+    VULNERABILITIES.stream: UNSTATED,
     VULNERABILITIES_BY_MACHINE.stream: _EXPORT,
     VULNERABILITY_CHANGES.stream: _EXPORT,
     SOFTWARE_INVENTORY.stream: _EXPORT,

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Self
 
 from riskbridge.model.source_model import SOURCE_MODELS, VULNERABILITIES_EXPORT
-from riskbridge.source.budget import CallBudget
+from riskbridge.source.budget import CallBudget, Spending
 from riskbridge.source.defender.api import DefenderApi
 from riskbridge.source.defender.decode import PageDecoder
 from riskbridge.source.defender.doctor import check_connection
@@ -83,6 +83,10 @@ class DefenderSource:
     def budget(self) -> CallBudget:
         """The calls that the API allows, and those made."""
         return self._api.budget
+
+    def spending(self) -> Spending:
+        """Calls made so far, and what the API's limits leave; may be asked from any thread, and once closed."""
+        return Spending(self.calls, self.budget.quotas(self._clock.now().timestamp()))
 
     def count(self, stream: str, filter_text: str | None) -> MatchCount:
         """How many records of a list a filter keeps: by the server's own count, else by reading ids.
