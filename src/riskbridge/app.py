@@ -89,7 +89,7 @@ class App:
             self._lock.release()
             raise
         self._engine: DuckDBEngine | None = None
-        self._is_fork = False
+        self._is_fork = self.is_serving = False  # who serves says so, before the warehouse is opened
         self.runner: Runner | None = None
         """Works on runs in this app's place: a server's queue, or None."""
 
@@ -138,6 +138,7 @@ class App:
                 self.settings.warehouse_path,
                 memory_limit_mib=self.settings.memory_limit_mib,
                 threads=self.settings.threads,
+                workers_yield=self.is_serving,
             )
             Warehouse(self._engine).ensure_schema()
         return self._engine

@@ -50,7 +50,6 @@ ASSET_GROUPS: dict[AssetGroupBy, str] = {
 }
 _SIZES = (11, 51, 101, 501, MOST_ROWS + 1)
 """Rows that statements for pages are made for."""
-_COUNTED = ("asset_id", "cve_id", "qds", "is_kev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,26 +201,9 @@ def group_findings(
 
 
 def _grouped(question: Question, names: tuple[str, ...], limit: int) -> ir.Table:
-    import ibis  # noqa: PLC0415
+    from riskbridge.search.grouping import group_found  # noqa: PLC0415 - loads Ibis
 
-    rows = question.asked.matching({*names, *_COUNTED})
-    first = names[0]
-    if rows[first].type().is_array():
-        rows = rows.mutate(**{first: rows[first].unnest()})
-    rows = rows.filter(rows[first].notnull())
-    best = rows.group_by(list(names)).agg(most=ibis._.qds.max(), number=ibis._.count())
-    best = best.order_by([best.most.desc(), best.number.desc(), *(best[n].asc() for n in names)]).limit(limit)
-    # Different assets and CVEs are counted for the groups that show alone; hashes of ids do as well, twice as fast.
-    shown = rows.semi_join(best, [rows[n].identical_to(best[n]) for n in names]) if first == "asset_id" else rows
-    counted = shown.group_by(list(names)).agg(
-        findings=ibis._.count(),
-        assets=ibis._.asset_id.hash().nunique(),
-        cves=ibis._.cve_id.hash().nunique(where=ibis._.cve_id.notnull()),
-        max_qds=ibis._.qds.max(),
-        kev=ibis._.is_kev.fill_null(ibis.literal(value=False)).sum(),
-    )
-    order = [counted.max_qds.desc(), counted.findings.desc(), *(counted[n].asc() for n in names)]
-    return counted.order_by(order).limit(limit)
+    return group_found(question.asked, names, limit)
 
 
 def group_assets(

@@ -72,8 +72,8 @@ class Moment:
         return self.finding_tables().asset_view()
 
     def versions(self, table: Table) -> ir.Table:
-        """A versioned table in which the rows that were current then are current."""
-        rows = self.warehouse.table(table)
+        """A versioned table in which the rows that were current then are current; findings with `kind_id` besides."""
+        rows = self.warehouse.with_kinds(table) if table is FINDING else self.warehouse.table(table)
         if self.run is None:
             return rows
         was_there = (rows.valid_from_run <= self.run) & (rows.valid_to_run.isnull() | (rows.valid_to_run > self.run))

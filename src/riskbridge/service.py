@@ -38,6 +38,7 @@ class Service:
 
     def __init__(self, app: App, *, clock: ScheduleClock | None = None) -> None:
         self.app = app
+        app.is_serving = True
         self.clock = clock or ScheduleClock(now=app.now)
         app.schedule_now = self.clock.now
         self.accounts = Accounts(app.store.accounts, app.now)

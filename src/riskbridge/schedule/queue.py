@@ -14,6 +14,7 @@ from riskbridge.model.connector import RunOutcome
 from riskbridge.model.run import RunRecord
 from riskbridge.schedule.progress import RunProgress
 from riskbridge.schedule.runs import StopRun, broken
+from riskbridge.store.priority import yield_to_others
 
 STOP_WITHIN_S = 20.0
 KEPT: Final = 200
@@ -80,6 +81,7 @@ class RunQueue:
         return [p for p in known if not p.is_over and connector_id in (None, p.record.connector_id)]
 
     def _work(self) -> None:
+        yield_to_others()
         while (progress := self._wanted.get()) is not None:
             if self._is_closing:
                 continue

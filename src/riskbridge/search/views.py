@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.model.layout import KIND
 from riskbridge.model.target import ASSET, FINDING
 from riskbridge.search import derived
 from riskbridge.search.clocks import Sla, clock, decision_facts
@@ -109,8 +110,8 @@ def finding_view(
         cve: CVE.
         cve_score: CVE_SCORE.
         run: RUN; a few rows a connector.
-        columns: The columns wanted, of `FINDING_VIEW`; None for all. Tables that none of them needs are not joined,
-            which is what makes a count or the keys of a page cheap.
+        columns: The columns wanted, of `FINDING_VIEW`, and `kind_id` where `finding` has it; None for all but that. Tables
+            that none of them needs are not joined, which is what makes a count or the keys of a page cheap.
         decision: DECISION, current rows; None for none.
         now: The moment that acceptances and due dates are held against, UTC; None: the engine's clock.
         sla: Days by severity; None for the built-in ones.
@@ -152,7 +153,9 @@ def finding_view(
         given["is_ignored"] = given["verdict"].isin(["accepted", "false-positive"]).fill_null(_NO)
         given["is_mitigated"] = given["verdict"].isin(["mitigated"]).fill_null(_NO)
     given |= _computed(rows, sources)
-    return view.select(**{n: given[n] for n in FINDING_VIEW if n in wanted})
+    if KIND in wanted:
+        given[KIND] = rows[KIND]
+    return view.select(**{n: given[n] for n in (*FINDING_VIEW, KIND) if n in wanted})
 
 
 def asset_view(asset: ir.Table, finding: ir.Table | None = None) -> ir.Table:

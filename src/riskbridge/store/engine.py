@@ -7,7 +7,7 @@ vanish with the connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,8 +18,10 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import sqlglot.expressions as sge
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
+from riskbridge.store.priority import started_threads_yield
 from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, Wordings, place
 from riskbridge.store.turn import PublishingTurn
 
@@ -37,6 +39,7 @@ class DuckDBEngine:
         memory_limit_mib: What DuckDB may hold before it spills to disk.
         threads: Worker threads.
         is_read_only: Open for reading alone; the file must exist.
+        workers_yield: Its worker threads give way to those that ask for something, which work on that themselves.
 
     Raises:
         RetryableError: `warehouse.in-use`: another process has the file open.
@@ -44,19 +47,26 @@ class DuckDBEngine:
     """
 
     def __init__(
-        self, path: Path, *, memory_limit_mib: int = 1024, threads: int = 2, is_read_only: bool = False
+        self,
+        path: Path,
+        *,
+        memory_limit_mib: int = 1024,
+        threads: int = 2,
+        is_read_only: bool = False,
+        workers_yield: bool = False,
     ) -> None:
         self.path = path
         self._numbers = count()
         self._tables: dict[str, ir.Table] = {}
         self._memory = Memory()
-        try:
-            self.connection = duckdb.connect(str(path), read_only=is_read_only)
-        except duckdb.IOException as error:
-            raise _cannot_open(path, error) from error
+        with started_threads_yield() if workers_yield else nullcontext():
+            try:
+                self.connection = duckdb.connect(str(path), read_only=is_read_only)
+            except duckdb.IOException as error:
+                raise _cannot_open(path, error) from error
+            self.connection.execute(f"SET threads = {threads}")
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute(f"SET memory_limit = '{memory_limit_mib}MiB'")
-        self.connection.execute(f"SET threads = {threads}")
         self.connection.execute("SET preserve_insertion_order = false")
         self.connection.execute("SET checkpoint_threshold = '256MiB'")
         self.connection.execute("SET enable_progress_bar = false")
@@ -173,7 +183,7 @@ class DuckDBEngine:
             return known
         statement = self._memory.find_statement(key)
         if statement is None:
-            statement = Statement.of(self.sql(make()))
+            statement = Statement.of(self._word_inlined(make()))
             self._memory.keep_statement(key, statement)
         text = statement.text({**values, **(later or {})})
         rows = _records(self.execute(text).to_arrow_table())
@@ -204,6 +214,15 @@ class DuckDBEngine:
     def _word(self, expression: ir.Table, *, is_order_kept: bool) -> str:
         ibis.options.sql.fuse_selects = is_order_kept
         return str(self.backend.compile(expression))
+
+    def _word_inlined(self, expression: ir.Table) -> str:
+        """SQL in which what stands in several places is worked out in each: DuckDB would keep all of its rows aside."""
+        with _COMPILING:
+            ibis.options.sql.fuse_selects = True
+            query = self.backend.compiler.to_sqlglot(expression)
+            for part in query.find_all(sge.CTE):
+                part.set("materialized", False)
+            return str(query.sql(dialect=self.backend.dialect, copy=False))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import ibis
 import ibis.expr.types as ir
 
@@ -34,11 +36,12 @@ def create_narrow(engine: DuckDBEngine, layout: Layout) -> None:
     engine.execute(create(layout.rows, unique=layout.unique))
     if layout.shared:
         engine.execute(create(layout.kinds))
-    whole = _whole(engine, layout)
-    engine.execute(f'CREATE OR REPLACE VIEW "{layout.table.name}" AS {engine.sql(whole, is_order_kept=False)}')
+    rows = engine.sql(whole(engine, layout, layout.table.names), is_order_kept=False)
+    engine.execute(f'CREATE OR REPLACE VIEW "{layout.table.name}" AS {rows}')
 
 
-def _whole(engine: DuckDBEngine, layout: Layout) -> ir.Table:
+def whole(engine: DuckDBEngine, layout: Layout, names: Sequence[str]) -> ir.Table:
+    """The table as everyone sees it: those of its columns, and `kind_id` where it is among them."""
     rows = engine.table(layout.rows.name)
     if layout.shared:
         rows = rows.join(engine.table(layout.kinds.name), KIND)
@@ -47,7 +50,7 @@ def _whole(engine: DuckDBEngine, layout: Layout) -> ir.Table:
         rows = rows.mutate(**{layout.divided: begin + end})
     if "event_id" in layout.computed:
         rows = rows.mutate(event_id=hash_id(rows.run.cast("string"), rows.kind, rows.subject_id))
-    return rows.select(*layout.table.names)
+    return rows.select(*names)
 
 
 def narrow(engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table | None = None) -> ir.Table:
@@ -100,7 +103,9 @@ def _keep(engine: DuckDBEngine, layout: Layout, distinct: ir.Table) -> ir.Table:
     stored = engine.table(layout.kinds.name)
     fresh = engine.materialise(distinct.anti_join(stored, _same(distinct, stored, layout)), "kinds")
     begin = engine.scalar(stored[KIND].max())
-    number = ibis.row_number() + ibis.literal(0 if begin is None else int(begin) + 1, "int64")
+    # In one order, so that the same runs give the same numbers.
+    place = ibis.row_number().over(order_by=[fresh[n] for n in layout.common])
+    number = place + ibis.literal(0 if begin is None else int(begin) + 1, "int64")
     engine.append(layout.kinds.name, fresh.mutate(**{KIND: number}))
     return stored
 

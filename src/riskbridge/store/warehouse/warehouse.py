@@ -38,7 +38,7 @@ from riskbridge.model.target import (
     WAREHOUSE,
 )
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.store.warehouse.narrow import create, create_narrow, narrow
+from riskbridge.store.warehouse.narrow import create, create_narrow, narrow, whole
 
 SCHEMA_VERSION = 7
 
@@ -224,6 +224,13 @@ class Warehouse:
     def table(self, table: Table) -> ir.Table:
         """All rows of a table, past versions included."""
         return self.engine.table(table.name)
+
+    def with_kinds(self, table: Table) -> ir.Table:
+        """All rows of a table, and `kind_id` where what they have in common is stored once; see `model.layout`."""
+        layout = LAYOUTS.get(table.name)
+        if layout is None or not layout.shared:
+            return self.table(table)
+        return whole(self.engine, layout, (*table.names, KIND))
 
     def last_run(self) -> int:
         """The number of the newest published run; 0 before the first."""
