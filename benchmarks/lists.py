@@ -74,6 +74,17 @@ KINDS: dict[str, Ask] = {
 }
 
 
+PAGES: dict[str, Callable[[int, str, str], str]] = {
+    "home": lambda _, __, ___: "/",
+    "assets": lambda n, _, __: f"/inventory/assets?query=asset.truRisk+>=+{n}",
+    "findings": lambda n, _, __: f"/findings?query=finding.qds+>=+{n}",
+    "an asset": lambda _, asset_id, __: f"/inventory/assets/{asset_id}",
+    "a finding": lambda _, __, finding_id: f"/findings/{finding_id}",
+    "remediation": lambda _, __, ___: "/remediation",
+    "connectors": lambda _, __, ___: "/connectors",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     console = Console()
@@ -83,8 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with simulated(folder, options.devices, options.findings_per_device) as tenant:
             console.print("Making the estate, or taking the one that is there …")
             home = ensure_estate(folder, tenant)
-            with serving(home) as client, running(client) as runs:
-                report = measure(client, options.requests, console) | {"runs": runs}
+            with serving(home) as (client, browser), running(client) as runs:
+                report = measure(client, options.requests, console)
+                report |= {"pages": measure_pages(client, browser, options.requests, console), "runs": runs}
     report |= {"load": os.getloadavg(), "processors": os.cpu_count()}
     console.print(render(report))
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -105,8 +117,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[httpx.Client]:
-    """A served copy of nothing: the home itself, with an account and a token of its own."""
+def serving(home: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """A served copy of nothing: the home itself, with an account; a client with an API token, and one with a session."""
     command = [sys.executable, "-m", "riskbridge.cli", "--home", str(home), "serve", "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -121,9 +133,13 @@ def serving(home: Path) -> Iterator[httpx.Client]:
             if line.startswith("Ctrl-C"):
                 break
         try:
-            with httpx.Client(base_url=address, timeout=300) as client:
+            with (
+                httpx.Client(base_url=address, timeout=300) as client,
+                httpx.Client(base_url=address, timeout=300) as browser,
+            ):
                 log_in(client, link)
-                yield client
+                browser.post("/login", data={"name": "bench", "password": PASSWORD, "next": "/"})
+                yield client, browser
         finally:
             server.send_signal(signal.SIGTERM)
 
@@ -186,6 +202,25 @@ def measure(client: httpx.Client, requests: int, console: Console) -> dict[str, 
     return {"kinds": {name: figures(t) for name, t in timings.items()}, "all": figures(every), "requests": len(every)}
 
 
+def measure_pages(client: httpx.Client, browser: httpx.Client, requests: int, console: Console) -> dict[str, Any]:
+    """Pages with all that is in them, as a browser without scripts gets them."""
+    console.print(f"Measuring {requests} of each page …")
+    assets = client.get("/api/v1/assets", params={"columns": "asset_name", "limit": requests + 1}).json()["rows"]
+    findings = client.get("/api/v1/findings", params={"columns": "qds", "limit": requests + 1}).json()["rows"]
+    timings: dict[str, list[float]] = {name: [] for name in PAGES}
+    for number in range(requests + 1):
+        for name, path in PAGES.items():
+            address = path(90 - number, assets[number]["asset_id"], findings[number]["finding_id"])
+            began_at = time.perf_counter()
+            answer = browser.get(address)
+            elapsed_ms = (time.perf_counter() - began_at) * 1_000
+            if answer.status_code != 200:
+                sys.exit(f"{address} answered {answer.status_code}: {answer.text[:500]}")
+            if number:  # the first of each makes its statements
+                timings[name].append(elapsed_ms)
+    return {name: figures(t) for name, t in timings.items()}
+
+
 def get(client: httpx.Client, ask: Ask, value: int) -> float:
     path, parameters = ask(value)
     began_at = time.perf_counter()
@@ -210,7 +245,8 @@ def render(report: dict[str, Any]) -> Table:
     table = Table(title="Milliseconds over HTTP while runs go on")
     for heading in ("request", "p50", "p95", "max"):
         table.add_column(heading, justify="left" if heading == "request" else "right")
-    for name, found in {**report["kinds"], "all": report["all"]}.items():
+    pages = {f"page: {name}": found for name, found in report["pages"].items()}
+    for name, found in {**report["kinds"], "all": report["all"], **pages}.items():
         table.add_row(name, *(f"{found[n]:,.0f}" for n in ("p50", "p95", "max")))
     return table
 

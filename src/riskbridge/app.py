@@ -400,8 +400,7 @@ class App:
         """
         from riskbridge.search.listing import count_findings, find_findings  # noqa: PLC0415
 
-        moment = self._moment(as_of)
-        tables, now = moment.finding_tables(), moment.now
+        tables, now = (moment := self._moment(as_of)).finding_tables(), moment.now
         page = find_findings(tables, query, now, sort=("-qds", "-trurisk", "finding_id"), limit=limit)
         return Listing(int(self.engine.scalar(count_findings(tables, query, now))), self._records(page))
 

@@ -221,7 +221,7 @@ class DuckDBEngine:
             ibis.options.sql.fuse_selects = True
             query = self.backend.compiler.to_sqlglot(expression)
             for part in query.find_all(sge.CTE):
-                part.set("materialized", False)
+                part.set("materialized", value=False)
             return str(query.sql(dialect=self.backend.dialect, copy=False))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:

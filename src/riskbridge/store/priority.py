@@ -18,9 +18,11 @@ LOWER_BY = 10
 
 def yield_to_others(thread: int | None = None) -> None:
     """Let a thread, this one unless its native id is given, and those it starts give way to the others from now on."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id() if thread is None else thread, LOWER_BY)
+    if sys.platform != "linux":
+        return
+    thread = threading.get_native_id() if thread is None else thread
+    with suppress(OSError):  # it has ended, or may not
+        os.setpriority(os.PRIO_PROCESS, thread, max(LOWER_BY, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 @contextmanager
