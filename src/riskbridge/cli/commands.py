@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -365,8 +366,8 @@ def open_app(home: Path | None) -> App:
         raise ServedElsewhereError(load_settings(home=home or _state["home"]).home, error.address) from error
 
 
-def own_app(home: Path | None) -> App:
-    """The app on the home, owned by this process; for commands that start a server.
+def own_app(home: Path | None, flags: Mapping[str, Any] | None = None) -> App:
+    """The app on the home, owned by this process; for commands that start a server, whose flags set settings.
 
     Raises:
         RetryableError: `home.in-use`, `home.served`.
@@ -377,7 +378,7 @@ def own_app(home: Path | None) -> App:
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
 
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
-    settings = load_settings(home=home or _state["home"])
+    settings = load_settings(home=home or _state["home"], flags=flags)
     set_up_logging(settings.log_level, as_json=settings.log_json)
     lock = HomeLock(
         settings.home,
