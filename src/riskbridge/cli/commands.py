@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskbridge.cli.options import Home, Json
 from riskbridge.cli.terminal import ask_secret, current_session
 from riskbridge.model.connector import Strategy
 
@@ -28,15 +29,6 @@ app = typer.Typer(
 connector_app = typer.Typer(help="Connections to Defender tenants.", no_args_is_help=True)
 app.add_typer(connector_app, name="connector")
 
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Where riskbridge keeps everything; else $RISKBRIDGE_HOME, else ~/.riskbridge"),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output")]
-Limit = Annotated[int, typer.Option("--limit", min=0, max=100_000, help="Rows to show")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="As it was after that run, or at that time, such as 2027-01-31")
-]
 _state: dict[str, Path | None] = {"home": None}
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, app, own_app
+from riskbridge.cli.commands import app, own_app
+from riskbridge.cli.options import Home
 
 if TYPE_CHECKING:
     from riskbridge.app import App
