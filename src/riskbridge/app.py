@@ -389,8 +389,8 @@ class App:
 
         moment = self._moment(as_of)
         view = Asked(moment.finding_tables(), read_query(query, "assets", moment.now)).matching(None)
-        rows = view.order_by([view.trurisk.desc(), view.asset_id.asc()]).limit(limit)
-        return Listing(int(self.engine.scalar(view.count())), self._records(rows))
+        worst = view.order_by([view.trurisk.desc(), view.asset_id.asc()])
+        return Listing(int(self.engine.scalar(view.count())), self._records(worst.limit(limit)))
 
     def list_findings(self, query: str = "", *, limit: int = 50, as_of: str | None = None) -> Listing:
         """Findings that a QQL query describes, highest QDS first; with `as_of` (a run or a time), those of then.
@@ -429,7 +429,9 @@ class App:
 
     def find_finding(self, finding_id: str) -> dict[str, Any]:
         """The finding whose id begins so; raises `finding.unknown`."""
-        return self._one(self._moment().finding_tables().view(), "finding_id", finding_id, "finding")
+        tables = self._moment().finding_tables()
+        found = self._one(tables.ids(), "finding_id", finding_id, "finding")
+        return self._records(tables.of_one(found["finding_id"], found["asset_id"]).view())[0]
 
     def explain_asset(self, asset_id: str) -> dict[str, Any]:
         """One asset with its TruRisk taken apart and the evidence by which its source records were put together.
@@ -443,7 +445,7 @@ class App:
 
         asset = self._one(self._moment().asset_view(), "asset_id", asset_id, "asset")
         explanation = explain_trurisk(asset, load_score_settings(self.store))
-        software = self.warehouse.current(SOFTWARE)
+        installed = self.warehouse.current(SOFTWARE).filter(lambda t: t.asset_id == asset["asset_id"])
         events = self.warehouse.table(EVENT)
         return {
             "asset": asset,
@@ -451,9 +453,7 @@ class App:
             "formula": explanation.formula,
             "factors": factors_as_dict(explanation),
             "why": explanation.why,
-            "software": self._records(
-                software.filter(software.asset_id == asset["asset_id"]).order_by("product_name").limit(1000)
-            ),
+            "software": self._records(installed.order_by("product_name").limit(1000)),
             **explain_identity(self.engine, self.warehouse, asset["asset_id"], self.load_identity()),
             "events": self._records(events.filter(events.subject_id == asset["asset_id"]).order_by("run").limit(1000)),
         }

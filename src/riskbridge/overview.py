@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from riskbridge.scoring import load_score_settings
 from riskbridge.sla import load_sla
 
 if TYPE_CHECKING:
@@ -49,6 +50,27 @@ def list_events(app: App, *, days: int = 90) -> list[dict[str, Any]]:
 
     rows = app.engine.remembered(("events by day", days, f"{since:%Y-%m-%d}"), make)
     return [{"day": row["day"].isoformat(), **{k: int(row[k] or 0) for k in EVENTS}} for row in rows]
+
+
+def say_why(app: App, findings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Why findings score as they do, each in a sentence, by `finding_id`.
+
+    Args:
+        app: The home.
+        findings: A few, with `finding_id`, `score_key` and `connector_id`.
+    """
+    from riskbridge.model.target import CVE_SCORE  # noqa: PLC0415
+    from riskbridge.score.explain import explain_qds  # noqa: PLC0415
+
+    if not findings:
+        return {}
+    scores, settings = app.warehouse.table(CVE_SCORE), load_score_settings(app.store)
+    asked = scores.filter(scores.score_key.isin(sorted({str(f["score_key"]) for f in findings})))
+    known = {str(row["score_key"]): row for row in app.engine.records(asked)}
+    return {
+        str(f["finding_id"]): explain_qds(known[str(f["score_key"])], settings, str(f["connector_id"])).why
+        for f in findings
+    }
 
 
 def count_ages(app: App) -> list[dict[str, Any]]:

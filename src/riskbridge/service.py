@@ -21,6 +21,7 @@ from riskbridge.schedule.scheduler import Scheduler
 from riskbridge.schedule.standing import Standing
 from riskbridge.security.accounts import Accounts
 from riskbridge.store.config.store import ConfigStore
+from riskbridge.whatif import OFFERED_FIXES, rank_fixes
 
 READERS = 4
 """Database connections for readers; more requests than that wait for one another."""
@@ -48,7 +49,7 @@ class Service:
             self._readers.put(fork)
         self._editing = threading.RLock()
         self._starting = threading.RLock()
-        self._runs = RunQueue(self._perform)
+        self._runs = RunQueue(self._perform, settle=self._look_ahead)
         for left in sorted(app.store.list_open(), key=lambda r: r.outcome is RunOutcome.QUEUED):
             if left.outcome is not RunOutcome.PAUSED:
                 self._add(left)
@@ -225,6 +226,15 @@ class Service:
             self.app.store.save_run(replace(record, outcome=outcome))
         else:
             end_run(self.app.store, record, outcome, self.app.now())
+
+    def _look_ahead(self) -> None:
+        """Work out what takes seconds before anybody asks for it."""
+        if len(self._runs.list_open()) == 0 and self.app.warehouse.last_read():
+            fork = self.app.fork()
+            try:
+                rank_fixes(fork, OFFERED_FIXES)
+            finally:
+                fork.close()
 
     def _perform(self, progress: RunProgress) -> RunRecord:
         fork = self.app.fork()

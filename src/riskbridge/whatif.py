@@ -12,9 +12,13 @@ from riskbridge.scoring import list_score_settings, load_score_settings, make_ru
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from riskbridge.score.settings import ScoreSettings
+
 
 MOVES_SHOWN = 20
 MOST_FIXES = 100
+OFFERED_FIXES = 25
+"""As many as a page shows; a server ranks them after each run, before anybody asks."""
 GROUPINGS = {"group": "device_group", "tag": "tags", "system": "operating_system_name", "criticality": "acs"}
 RANKED_BY = {"rank": "trurisk", "now_rank": "now_trurisk"}
 
@@ -103,17 +107,23 @@ def rank_fixes(app: App, number: int = 10) -> dict[str, Any]:
     Raises:
         InputError: `score.nothing-yet`, `score.bad-value`.
     """
+    if not 1 <= number <= MOST_FIXES:
+        raise InputError(
+            f"{number} fixes cannot be ranked.", code="score.bad-value", remedy=f"Give a number from 1 to {MOST_FIXES}."
+        )
+    settings = load_score_settings(app.store)
+    version = (app.warehouse.last_run(), f"{app.now():%Y-%m-%d}", repr(settings))
+    (ranked,) = app.engine.recall(("fixes", number), version, lambda: [_rank_fixes(app, settings, number)])
+    return ranked
+
+
+def _rank_fixes(app: App, settings: ScoreSettings, number: int) -> dict[str, Any]:
     import ibis  # noqa: PLC0415
 
     from riskbridge.model.target import ASSET  # noqa: PLC0415
     from riskbridge.score.estate import estate_score, without_each  # noqa: PLC0415
     from riskbridge.score.trurisk import score_assets  # noqa: PLC0415
 
-    if not 1 <= number <= MOST_FIXES:
-        raise InputError(
-            f"{number} fixes cannot be ranked.", code="score.bad-value", remedy=f"Give a number from 1 to {MOST_FIXES}."
-        )
-    settings = load_score_settings(app.store)
     engine = app.engine
     findings = _counting(app).filter(lambda t: t.product_name.notnull())
     findings = findings.mutate(product=findings.product_vendor.fill_null("") + " " + findings.product_name)

@@ -29,10 +29,13 @@ class RunQueue:
 
     Args:
         perform: Works on a run to its end; gives its record.
+        settle: Called after each, when everybody knows how it ended.
     """
 
-    def __init__(self, perform: Callable[[RunProgress], RunRecord]) -> None:
-        self._perform = perform
+    def __init__(
+        self, perform: Callable[[RunProgress], RunRecord], *, settle: Callable[[], None] = lambda: None
+    ) -> None:
+        self._perform, self._settle = perform, settle
         self._wanted: queue.Queue[RunProgress | None] = queue.Queue()
         self._lock = threading.Lock()
         self._known: dict[str, RunProgress] = {}
@@ -91,6 +94,10 @@ class RunQueue:
                 continue
             progress.move(RunOutcome.RUNNING.value)
             self._work_on(progress)
+            try:
+                self._settle()
+            except Exception:  # noqa: BLE001 - what is only prepared may fail
+                _log.exception("run.unsettled", connector=progress.connector)
 
     def _work_on(self, progress: RunProgress) -> None:
         try:

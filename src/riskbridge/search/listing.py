@@ -79,6 +79,20 @@ class FindingTables:
         finding, asset = self.finding.semi_join(ids, "asset_id"), self.asset.semi_join(ids, "asset_id")
         return replace(self, finding=finding, asset=asset)
 
+    def ids(self) -> ir.Table:
+        """`finding_id` and `asset_id` of the current findings, in no order."""
+        return current_rows(self.finding).select("finding_id", "asset_id")
+
+    def of_one(self, finding_id: str, asset_id: str) -> FindingTables:
+        """The same, of one finding and its asset."""
+        every, asset = self.finding if self.counted is None else self.counted, self.asset
+        return replace(
+            self,
+            finding=self.finding.filter((self.finding.finding_id == finding_id) & (self.finding.asset_id == asset_id)),
+            asset=asset.filter(asset.asset_id == asset_id),
+            counted=every.filter(every.asset_id == asset_id),
+        )
+
     def elements_of(self, subject: Subject) -> FindElement:
         """Finds the rows that a list's row may have several of."""
         key = "finding_id" if subject == "findings" else "asset_id"

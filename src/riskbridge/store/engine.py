@@ -191,6 +191,16 @@ class DuckDBEngine:
             self._memory.keep_rows(asked, rows)
         return rows
 
+    def recall(
+        self, key: Hashable, version: Hashable, find: Callable[[], list[dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """What `find` gives, found once for each `version`; few rows of plain values, which threads share."""
+        known = self._memory.find_rows((key, version))
+        if known is None:
+            known = find()
+            self._memory.keep_rows((key, version), known)
+        return known
+
     def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
         """The rows of a small expression without constants, always looked up anew; see `answer`."""
         return self.answer(key, make)

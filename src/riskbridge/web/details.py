@@ -18,10 +18,9 @@ from riskbridge.web.access import ChangingPerson, Person
 from riskbridge.web.forms import decision_of
 from riskbridge.web.lists import COLUMNS, PAGE_ROWS, ROW_COLUMNS, ListState
 from riskbridge.web.render import page
-from riskbridge.whatif import rank_fixes
+from riskbridge.whatif import OFFERED_FIXES, rank_fixes
 
 router = APIRouter(default_response_class=HTMLResponse)
-FIXES = 25
 
 
 @router.get("/inventory/assets/{asset_id}")
@@ -76,13 +75,13 @@ def show_remediation(request: Request, caller: Person, service: Served) -> Respo
 def _remediation(app: App) -> dict[str, Any]:
     products = group_findings(app, "product", OPEN, limit=500)
     named = {f"{r['product_vendor'] or ''} {r['product_name']}": r for r in products}
-    ranked = rank_fixes(app, FIXES)
+    ranked = rank_fixes(app, OFFERED_FIXES)
     rows = [
         {**fix, **{k: named[fix["product"]][k] for k in ("product_vendor", "product_name", "cves", "kev", "max_qds")}}
         for fix in ranked["fixes"]
         if fix["product"] in named
     ]
-    updates = group_findings(app, "fix", OPEN, limit=FIXES)
+    updates = group_findings(app, "fix", OPEN, limit=OFFERED_FIXES)
     everything = ListState("/findings", query=OPEN)
     return {
         "ranked": ranked,

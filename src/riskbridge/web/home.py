@@ -21,6 +21,7 @@ from riskbridge.overview import (
     list_attention,
     list_events,
     list_worst_cves,
+    say_why,
 )
 from riskbridge.score.bands import QDS_BANDS, TRURISK_BANDS, Band
 from riskbridge.web.access import Person
@@ -56,12 +57,13 @@ def show_home(request: Request, caller: Person, service: Served) -> Response:
 
 def _estate(app: App) -> dict[str, Any]:
     summary = summarise(app)
-    findings = browse(app, "findings", OPEN, limit=TOP, columns=ROW_COLUMNS["findings"]).rows
+    columns = (*ROW_COLUMNS["findings"], "score_key", "connector_id")
+    findings = browse(app, "findings", OPEN, limit=TOP, columns=columns).rows
     return {
         "summary": summary,
         "worst": browse(app, "assets", limit=TOP, columns=ROW_COLUMNS["assets"]).rows,
         "findings": findings,
-        "why": {f["finding_id"]: app.explain_finding(f["finding_id"])["why"] for f in findings},
+        "why": say_why(app, findings),
         "products": group_findings(app, "product", OPEN, limit=8),
         "finding_bands": [
             _band(b, summary["findings_by_band"], "finding.qds", f" and {OPEN}", "/findings") for b in QDS_BANDS
