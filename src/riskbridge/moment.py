@@ -65,6 +65,7 @@ class Moment:
             detail=self.versions(DETECTION_DETAIL),
             software=self.versions(SOFTWARE) if self.has_software else None,
             sources=self.sources,
+            kinds=self.warehouse.kinds(FINDING),
         )
 
     def asset_view(self) -> ir.Table:

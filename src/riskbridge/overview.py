@@ -9,7 +9,7 @@ from riskbridge.scoring import load_score_settings
 from riskbridge.sla import load_sla
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -23,6 +23,7 @@ SEEN = ((1, "a day"), (7, "a week"), (30, "a month"))
 CLOCKS = ("breached", "at-risk", "within")
 EVENTS = ("found", "reopened", "fixed")
 MOST_DAYS = 366
+_NOW = "now"
 
 
 def list_events(app: App, *, days: int = 90) -> list[dict[str, Any]]:
@@ -48,7 +49,8 @@ def list_events(app: App, *, days: int = 90) -> list[dict[str, Any]]:
         counts = {kind: (recent.kind == kind).sum() for kind in EVENTS}
         return recent.group_by(day=recent.at.date()).agg(**counts).order_by("day")
 
-    rows = app.engine.remembered(("events by day", days, f"{since:%Y-%m-%d}"), make)
+    version = (moment.warehouse.last_run(), f"{since:%Y-%m-%d}")
+    rows = app.engine.recall(("events by day", days), version, lambda: app.engine.records(make()))
     return [{"day": row["day"].isoformat(), **{k: int(row[k] or 0) for k in EVENTS}} for row in rows]
 
 
@@ -81,7 +83,7 @@ def count_ages(app: App) -> list[dict[str, Any]]:
     """
     bounds = [*AGES, (OLDEST[0], None, OLDEST[1])]
     moment = _moment(app)
-    now = moment.now
+    now = _now(app)
 
     def make() -> ir.Table:
         rows = _open(moment, {"first_found_at", "qds"})
@@ -93,7 +95,7 @@ def count_ages(app: App) -> list[dict[str, Any]]:
             sums |= {f"all_{number}": there.sum(), f"critical_{number}": (there & (rows.qds >= 90)).sum()}
         return rows.agg(**sums)
 
-    (counted,) = app.engine.remembered(("ages", f"{now:%Y-%m-%dT%H:%M}"), make)
+    (counted,) = _count(app, moment, "ages", make)
     return [
         {
             "label": label,
@@ -110,10 +112,21 @@ def count_clocks(app: App) -> list[dict[str, Any]]:
     moment = _moment(app)
 
     def make() -> ir.Table:
-        rows = _open(moment, {"sla_state"})
-        return rows.agg(**{state.replace("-", "_"): (rows.sla_state == state).sum() for state in CLOCKS})
+        import ibis  # noqa: PLC0415 - loads Ibis
 
-    (counted,) = app.engine.remembered(("clocks", moment.sla, f"{moment.now:%Y-%m-%dT%H:%M}"), make)
+        from riskbridge.search.clocks import Sla, clock  # noqa: PLC0415
+
+        # Findings of a run were all first seen at one time, so that few clocks tell the time of all.
+        rows = _open(moment, {"severity", "first_found_at", "due_on"})
+        alike = rows.group_by("severity", "first_found_at", "due_on").agg(number=rows.count())
+        alike = alike.mutate(
+            state=ibis.literal("open"), fix_reason=ibis.null("string"), fixed_at=ibis.null("timestamp('UTC', 6)")
+        )
+        alike = alike.mutate(sla_state=clock(alike, alike.due_on, _now(app), moment.sla or Sla())["sla_state"])
+        sums = {s.replace("-", "_"): ibis.ifelse(alike.sla_state == s, alike.number, 0).sum() for s in CLOCKS}
+        return alike.agg(**sums)
+
+    (counted,) = _count(app, moment, ("clocks", moment.sla), make)
     return [
         {
             "state": state,
@@ -127,7 +140,7 @@ def count_clocks(app: App) -> list[dict[str, Any]]:
 def count_freshness(app: App) -> list[dict[str, Any]]:
     """Assets by when a source last reported them: `label`, `assets`, `query`; the freshest first."""
     moment = _moment(app)
-    now = moment.now
+    now = _now(app)
 
     def make() -> ir.Table:
         rows = moment.asset_view()
@@ -139,7 +152,7 @@ def count_freshness(app: App) -> list[dict[str, Any]]:
         assert newer is not None
         return rows.agg(**sums, older=(~newer).sum(), unknown=rows.last_seen_at.isnull().sum())
 
-    (counted,) = app.engine.remembered(("freshness", f"{now:%Y-%m-%dT%H:%M}"), make)
+    (counted,) = _count(app, moment, "freshness", make)
     told, before = [], None
     for days, label in SEEN:
         query = f"asset.lastSeenDate > now-{days}d"
@@ -163,7 +176,7 @@ def list_worst_cves(app: App, *, limit: int = 100) -> list[dict[str, Any]]:
         )
         return grouped.order_by([ibis.desc("qds"), ibis.desc("findings"), "cve_id"]).limit(max(1, min(limit, 1_000)))
 
-    return app.engine.remembered(("worst CVEs", limit), make)
+    return app.engine.answer(("worst CVEs", limit), make, version=moment.warehouse.last_run())
 
 
 def list_attention(app: App, concerns: Mapping[str, Sequence[Mapping[str, str]]]) -> list[dict[str, Any]]:
@@ -223,10 +236,22 @@ def _open(moment: Moment, columns: set[str]) -> ir.Table:
     return moment.finding_tables().view({*columns, "state"}).filter(lambda t: t.state == "open")
 
 
+def _now(app: App) -> Any:
+    """Stands for the moment at which `_count` is asked."""
+    return app.engine.placeholder(_NOW).cast("timestamp('UTC', 6)")
+
+
 def _at(now: Any, days: int) -> Any:
     import ibis  # noqa: PLC0415 - loads Ibis
 
-    return ibis.literal(now - timedelta(days=days), "timestamp('UTC', 6)")
+    return now - ibis.interval(days=days)
+
+
+def _count(app: App, moment: Moment, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
+    """Counts that move with the clock, looked up once a minute."""
+    minute = f"{moment.now:%Y-%m-%dT%H:%M}"
+    version = (moment.warehouse.last_run(), minute)
+    return app.engine.answer(key, make, later={_NOW: f"{minute}:00+00:00"}, version=version)
 
 
 def _range(token: str, lowest: int, highest: int | None) -> str:

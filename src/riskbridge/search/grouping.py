@@ -37,41 +37,53 @@ def group_found(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
     """
     if "asset_id" in names:
         return _by_asset(asked, names, limit)
-    rows = _rows(asked, names, {"asset_id", "cve_id", "qds"})
     own = [n for n in names if n not in _SHARED]
-    shared = [n for n in names if n in _SHARED]
-    taken = {n: rows[n].min() for n in dict.fromkeys((*shared, "cve_id"))}
-    by_kind = rows.group_by([*own, KIND]).agg(number=rows.count(), most=rows.qds.max(), **taken)
-    cve = asked.tables.cve
-    facts = cve.select(known="cve_id", is_kev="is_kev")
-    by_kind = by_kind.left_join(facts, by_kind.cve_id == facts.known)
-    groups = by_kind.group_by(list(names)).agg(
-        findings=by_kind.number.sum(),
-        cves=by_kind.cve_id.nunique(),
-        max_qds=by_kind.most.max(),
-        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum(),
-    )
+    groups = _groups(asked, names, own)
     best = groups.order_by(_order(groups, names)).limit(limit)
-    assets = _assets(rows, by_kind, best, names) if not own else _assets_by_name(rows, names)
-    named = assets.rename(**{f"of_{n}": n for n in names})
+    named = _assets(asked, names, own, best).rename(**{f"of_{n}": n for n in names})
     both = best.left_join(named, [best[n].identical_to(named[f"of_{n}"]) for n in names])
     both = both.select(*names, "findings", "assets", "cves", "max_qds", "kev")
     return both.order_by(_order(both, names))
 
 
-def _assets_by_name(rows: ir.Table, names: Sequence[str]) -> ir.Table:
-    """How many different assets the findings of all groups are on: for few groups, of which most show."""
-    return rows.group_by(list(names)).agg(assets=rows.asset_id.nunique())
+def _groups(asked: Asked, names: Sequence[str], own: Sequence[str]) -> ir.Table:
+    """All groups but for the number of their assets; `own` are the names that not all rows of a kind agree in."""
+    rows = _rows(asked, own, {"qds"})
+    by_kind = rows.group_by([*own, KIND]).agg(number=rows.count(), most=rows.qds.max())
+    texts = _kinds(asked, names, {"cve_id"})
+    by_kind = by_kind.join(texts, by_kind[KIND] == texts.of_kind)
+    facts = asked.tables.cve.select(known="cve_id", is_kev="is_kev")
+    by_kind = by_kind.left_join(facts, by_kind.cve_id == facts.known)
+    return by_kind.group_by(list(names)).agg(
+        findings=by_kind.number.sum(),
+        cves=by_kind.cve_id.nunique(),
+        max_qds=by_kind.most.max(),
+        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum(),
+    )
 
 
-def _assets(rows: ir.Table, by_kind: ir.Table, best: ir.Table, names: Sequence[str]) -> ir.Table:
-    """How many different assets the findings of the groups that show are on."""
-    kinds = by_kind.select(KIND, *names)
+def _assets(asked: Asked, names: Sequence[str], own: Sequence[str], best: ir.Table) -> ir.Table:
+    """How many different assets the findings of the groups are on."""
+    if own:  # few groups, of which most show
+        rows = _rows(asked, own, {"asset_id"})
+        return rows.group_by(list(names)).agg(assets=rows.asset_id.nunique())
+    kinds = _kinds(asked, names, set())
     shown = kinds.semi_join(best, [kinds[n].identical_to(best[n]) for n in names])
-    shown = shown.select(shown_kind=KIND, **{f"shown_{n}": shown[n] for n in names})
-    found = rows.select(KIND, "asset_id").join(shown, [(KIND, "shown_kind")])
+    shown = shown.select("of_kind", **{f"shown_{n}": shown[n] for n in names})
+    rows = asked.matching({KIND, "asset_id"}).select(KIND, "asset_id")
+    found = rows.join(shown, rows[KIND] == shown.of_kind)
     counted = found.group_by([f"shown_{n}" for n in names]).agg(assets=found.asset_id.nunique())
     return counted.rename(**{n: f"shown_{n}" for n in names})
+
+
+def _kinds(asked: Asked, names: Sequence[str], besides: set[str]) -> ir.Table:
+    """The kinds that are in a group: `of_kind` and those of the names that a kind's rows agree in."""
+    kinds = asked.tables.kinds
+    if kinds is None:
+        raise RuntimeError("groups are made where kinds are at hand")
+    if names[0] in _SHARED:
+        kinds = kinds.filter(kinds[names[0]].notnull())
+    return kinds.select(*sorted({*(n for n in names if n in _SHARED), *besides}), of_kind=KIND)
 
 
 def _by_asset(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
@@ -92,12 +104,13 @@ def _by_asset(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
     return counted.order_by(_order(counted, ("asset_id",)))
 
 
-def _rows(asked: Asked, names: Sequence[str], besides: set[str]) -> ir.Table:
-    rows: Any = asked.matching({*names, *besides, KIND})
-    first = names[0]
-    if rows[first].type().is_array():
-        rows = rows.mutate(**{first: rows[first].unnest()})
-    found: ir.Table = rows.filter(rows[first].notnull())
+def _rows(asked: Asked, own: Sequence[str], besides: set[str]) -> ir.Table:
+    rows: Any = asked.matching({*own, *besides, KIND})
+    for name in own[:1]:
+        if rows[name].type().is_array():
+            rows = rows.mutate(**{name: rows[name].unnest()})
+        rows = rows.filter(rows[name].notnull())
+    found: ir.Table = rows
     return found
 
 

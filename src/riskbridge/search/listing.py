@@ -32,7 +32,7 @@ class FindingTables:
     `decision` holds the current rows of DECISION; `now` and `sla` are what due dates are held against. `detection`,
     `detail` and `software` are DETECTION, DETECTION_DETAIL and SOFTWARE; what is None cannot be asked about. `sources` is
     the connector id to the name of its inventory source. `counted` is what open findings of assets are counted in, where
-    `finding` has only some.
+    `finding` has only some. `kinds` is what findings have in common, by the `kind_id` that `finding` has then.
     """
 
     finding: ir.Table
@@ -48,6 +48,7 @@ class FindingTables:
     software: ir.Table | None = None
     sources: Mapping[str, str] | None = None
     counted: ir.Table | None = None
+    kinds: ir.Table | None = None
 
     def view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current findings with those columns; see `finding_view`."""

@@ -94,6 +94,12 @@ class DuckDBEngine:
             self._tables[name] = self.backend.table(name)
         return self._tables[name]
 
+    def kept(self, name: str, make: Callable[[], ir.Table]) -> ir.Table:
+        """An expression over stored tables, made once; its name is none of a table."""
+        if name not in self._tables:
+            self._tables[name] = make()
+        return self._tables[name]
+
     def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
         """Compute a table expression once and give the temporary table that holds its rows."""
         name = f"tmp_{name or 'step'}_{next(self._numbers)}"

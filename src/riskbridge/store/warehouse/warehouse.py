@@ -230,7 +230,11 @@ class Warehouse:
         layout = LAYOUTS.get(table.name)
         if layout is None or not layout.shared:
             return self.table(table)
-        return whole(self.engine, layout, (*table.names, KIND))
+        return self.engine.kept(f"{table.name} with kinds", lambda: whole(self.engine, layout, (*table.names, KIND)))
+
+    def kinds(self, table: Table) -> ir.Table:
+        """What rows of a table have in common, by `kind_id`; of one that is stored so."""
+        return self.engine.table(LAYOUTS[table.name].kinds.name)
 
     def last_run(self) -> int:
         """The number of the newest published run; 0 before the first."""
