@@ -244,7 +244,7 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
             code="draft.untested",
             remedy="Test the connection, mend what it names, then save.",
         )
-    _check_rest(app, draft, shape)
+    _check_rest(service, app, draft, shape)
     timing, score_map = parse_draft_timing(draft, service.clock.now()), parse_draft_score_map(draft)
     connector = over_api.add(service, shape, actor=actor)
     profile = app.store.list_profiles(connector.connector_id)[0]
@@ -261,9 +261,9 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
     return connector
 
 
-def _check_rest(app: App, draft: Draft, shape: ConnectorShape) -> None:
+def _check_rest(service: Service, app: App, draft: Draft, shape: ConnectorShape) -> None:
     app.require_free_name(shape.name)
-    _, profile = over_api.make_connector(shape)
+    _, profile = over_api.make_connector(service, shape)
     check_profile(app, replace(profile, **_profile_changes(draft)))
 
 
@@ -347,7 +347,7 @@ def count_draft(service: Service, draft: Draft) -> dict[str, Any]:
         RiskbridgeError: `draft.incomplete`, `filter.*`; the source refuses or cannot be reached.
     """
     shape = connector_shape(replace(draft, values={"name": "draft", **draft.values}))
-    connector, profile = over_api.make_connector(shape)
+    connector, profile = over_api.make_connector(service, shape)
     return count_matches(service.app, replace(connector, client_secret=shape.client_secret), profile)
 
 
