@@ -7,6 +7,7 @@ has been up for a while.
 """
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from estate import CONNECTOR, ensure_estate, simulated
+from riskbridge.simulator.process import RunningSimulator
 
 COLUMNS = "qds,cve_id,title,asset_name,status,is_kev,epss,cvss_score,exploit_maturity,sla_state,first_found_at"
 ASSET_COLUMNS = "asset_name,trurisk,acs,operating_system,open_findings,critical_count,max_qds,sources,last_seen_at"
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with simulated(folder, options.devices, options.findings_per_device) as tenant:
             console.print("Making the estate, or taking the one that is there …")
             home = ensure_estate(folder, tenant)
-            with serving(home) as (client, browser), running(client) as runs:
+            with serving(home) as (client, browser), running(client, tenant) as runs:
                 report = measure(client, options.requests, console)
                 report |= {"pages": measure_pages(client, browser, options.requests, console), "runs": runs}
     report |= {"load": os.getloadavg(), "processors": os.cpu_count()}
@@ -161,15 +163,21 @@ def log_in(client: httpx.Client, link: str) -> None:
 
 
 @contextmanager
-def running(client: httpx.Client) -> Iterator[list[str]]:
-    """Runs of the connector, one after the other, until the end; gives how each ended, as it ends."""
+def running(client: httpx.Client, tenant: RunningSimulator) -> Iterator[list[str]]:
+    """Runs of the connector, one after the other, until the end; gives how each ended, as it ends.
+
+    Before each, products of a fiftieth of the devices are upgraded, so that runs close, find and publish something.
+    """
     ended: list[str] = []
     is_over = threading.Event()
 
     def run() -> None:
-        while not is_over.is_set():
+        for number in itertools.count(int(time.time())):
+            if is_over.is_set():
+                return
+            tenant.control("scenario", {"name": "upgrade", "devices": 1_000, "seed": number})
             begun = client.post(f"/api/v1/connectors/{CONNECTOR}/runs")
-            if begun.status_code >= 400:
+            if begun.status_code >= 400 and begun.json().get("code") != "run.under-way":
                 ended.append(f"{begun.status_code}: {begun.text}")
                 return
             while not is_over.wait(0.5):

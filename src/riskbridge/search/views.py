@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.model.judgement import DECISION
 from riskbridge.model.layout import KIND
 from riskbridge.model.target import ASSET, FINDING
 from riskbridge.search import derived
@@ -21,6 +22,7 @@ _VALIDITY = ("valid_from_run", "valid_to_run")
 _FINDING_COLUMNS = tuple(n for n in FINDING.names if n not in (*_VALIDITY, "last_found_at"))
 _ASSET_COLUMNS = tuple(n for n in ASSET.names if n not in _VALIDITY)
 _DECISION_COLUMNS = ("verdict", "accepted_until", "owner", "due_on", "decision_tags", "note", "why", "decided_by")
+_NO_DECISION = {n: ibis.null(DECISION.types.get(n, "string")) for n in _DECISION_COLUMNS}
 _CLOCK_COLUMNS = ("due_at", "sla_state", "time_to_fix_days")
 _VERDICTS = ("is_ignored", "is_mitigated")
 _COMPUTED = ("qvss", "qds_band", "is_found", "vendor_name", "vendor_product_name")
@@ -148,7 +150,7 @@ def finding_view(
         decided = None if decision is None else decision_facts(decision, at)
         if decided is not None:
             view = view.left_join(decided, rows.finding_id == decided.key)
-        given |= dict.fromkeys(_DECISION_COLUMNS, ibis.null("string")) if decided is None else _columns(decided)
+        given |= _NO_DECISION if decided is None else _columns(decided)
         given |= clock(rows, None if decided is None else decided.due_on, at, sla or Sla())
         given["is_ignored"] = given["verdict"].isin(["accepted", "false-positive"]).fill_null(_NO)
         given["is_mitigated"] = given["verdict"].isin(["mitigated"]).fill_null(_NO)
