@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.errors import InputError
+from riskbridge.model.layout import KIND
 from riskbridge.model.target import FINDING
 from riskbridge.search.clocks import Sla
 from riskbridge.search.compile import ElementRows, FindElement, ReadQuery, read_query
@@ -18,7 +19,7 @@ from riskbridge.search.derived import of_connector, product_of
 from riskbridge.search.fault import find_nearest
 from riskbridge.search.paging import SortKey, ordered, rows_after, sort_keys
 from riskbridge.search.tokens import Element, Subject
-from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, asset_view, finding_view
+from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, OF_KIND, asset_view, finding_view
 
 _SOURCE_COLUMNS = ("vendor_name", "vendor_product_name")
 WORST_FIRST = ("-qds", "finding_id")
@@ -65,6 +66,13 @@ class FindingTables:
             sources=self.sources,
             counted=self.counted,
         )
+
+    def view_of_kinds(self, columns: Collection[str]) -> ir.Table:
+        """What all findings of a kind agree in, of the columns `OF_KIND`, with `kind_id`: a row a kind."""
+        if self.kinds is None:
+            raise RuntimeError("kinds are looked at where they are at hand")
+        absent = {c.name: ibis.null(c.type) for c in FINDING if c.name not in self.kinds.columns}
+        return replace(self, finding=self.kinds.mutate(**absent)).view({*columns, KIND})
 
     def asset_view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current assets with those columns; see `riskbridge.search.views.asset_view`."""
@@ -232,10 +240,13 @@ def find_page(
 
 def find_ids(asked: Asked, keys: Sequence[SortKey], limit: int, after: Sequence[Any] | None = None) -> ir.Table:
     """Which rows are on a page: their id and `asset_id`, in order; see `find_page`."""
-    rows = asked.matching({k.column for k in keys} | {"asset_id"})
+    kind = [] if asked.tables.kinds is None else [KIND]
+    rows = asked.matching({k.column for k in keys} | {"asset_id", *kind})
     if after is not None:
         rows = rows.filter(rows_after(rows, keys, after))
-    if _needs_cut(asked, keys):
+    if after is None and asked.tables.kinds is not None and _is_of_kind(asked, keys[0]):
+        rows = rows.semi_join(_best_kinds(asked, keys[0], limit), KIND)
+    elif _needs_cut(asked, keys):
         rows = rows.filter(_is_within_cut(asked, rows, keys[0], limit, after))
     named = dict.fromkeys((keys[-1].column, "asset_id"))
     return rows.order_by(ordered(rows, keys)).limit(limit).select(*named)
@@ -268,6 +279,24 @@ def _shown(tables: FindingTables, kind: Subject, keys: Sequence[SortKey], column
     wanted = {*columns, *(k.column for k in keys)}
     view = tables.view(wanted) if kind == "findings" else tables.asset_view(wanted)
     return view.order_by(ordered(view, keys)).select(*columns)
+
+
+def _is_of_kind(asked: Asked, key: SortKey) -> bool:
+    """Whether all findings of a kind have one value of the key, so that few kinds can be looked at in place of them."""
+    return asked.read.kind == "findings" and key.column in OF_KIND
+
+
+def _best_kinds(asked: Asked, key: SortKey, limit: int) -> ir.Table:
+    """The kinds that the first rows are of: the best by the key, with as many rows as are wanted, and their equals."""
+    rows = asked.matching({KIND})
+    counted = rows.group_by(KIND).agg(number=rows.count())
+    values = asked.tables.view_of_kinds({key.column}).select(of_kind=KIND, value=key.column)
+    known = counted.join(values, counted[KIND] == values.of_kind).select(KIND, "number", "value")
+    order = known.value.desc(nulls_first=False) if key.is_falling else known.value.asc(nulls_first=False)
+    before = known.number.sum().over(rows=(None, 0), order_by=[order, known[KIND]]) - known.number
+    ranked = known.mutate(before=before)
+    best = ranked.filter(ranked.before < limit).select(best="value").distinct()
+    return known.semi_join(best, known.value.identical_to(best.best)).select(KIND)
 
 
 _NEVER_NULL = ("qds", "severity", "first_found_at", "open_detections", "reopened_count")

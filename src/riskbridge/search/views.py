@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.model.judgement import DECISION
-from riskbridge.model.layout import KIND
+from riskbridge.model.layout import KIND, LAYOUTS
 from riskbridge.model.target import ASSET, FINDING
 from riskbridge.search import derived
 from riskbridge.search.clocks import Sla, clock, decision_facts
@@ -84,6 +84,13 @@ FINDING_VIEW = (
     *_SCORE_COLUMNS,
 )
 """Columns of `finding_view`, in order."""
+
+
+OF_KIND = frozenset((*LAYOUTS[FINDING.name].shared, *_CVE_COLUMNS, *_SCORE_COLUMNS)) - {
+    "is_patch_available",
+    "has_no_patch",
+}
+"""Columns of `finding_view` in which all findings of a kind agree."""
 
 
 def finding_view(

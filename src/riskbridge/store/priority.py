@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-LOWER_BY = 10
-"""Steps of `nice`: beside a thread that waits for the processor too, a tenth of it is left."""
+LOWER_BY = 15
+"""Steps of `nice`: beside a thread that waits for the processor too, a thirtieth of it is left."""
 
 
 def yield_to_others(thread: int | None = None) -> None:
