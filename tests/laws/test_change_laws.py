@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.model.source_model import VULNERABILITY_CHANGES
 from riskbridge.model.target import DETECTION
@@ -67,7 +68,7 @@ def outcome(engine: DuckDBEngine, events: list[Any]) -> tuple[list[Any], list[An
     return sorted(tuple(r.values()) for r in there), sorted(str(r["detection_id"]) for r in gone)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=st.lists(event, max_size=12), seed=st.integers(0, 99))
 def test_changes_in_any_order_and_repeated_give_what_the_newest_of_each_says(
     engine: DuckDBEngine, events: list[Any], seed: int

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.identity.book import make_book
 from riskbridge.identity.join import Bounds
@@ -93,7 +94,7 @@ def asset_ids(tables):
     return run
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(estates=estates, data=st.data())
 def test_the_order_of_rows_and_earlier_runs_do_not_decide_who_belongs_together(asset_ids, estates, data):
     records = side_by_side(estates)
@@ -106,7 +107,7 @@ def together(ids: dict[str, str]) -> set[frozenset[str]]:
     return {frozenset(r for r, asset in ids.items() if asset == i) for i in ids.values()}
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(estates=estates, data=st.data())
 def test_which_run_saw_what_first_does_not_decide_who_belongs_together(asset_ids, estates, data):
     records = side_by_side(estates)
@@ -115,7 +116,7 @@ def test_which_run_saw_what_first_does_not_decide_who_belongs_together(asset_ids
     assert together(asset_ids(records, ids)) == together(asset_ids(records))
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(estates=estates, data=st.data())
 def test_what_a_person_put_together_stays_so_and_what_they_took_apart_too(asset_ids, estates, data):
     records = side_by_side(estates)
@@ -127,7 +128,7 @@ def test_what_a_person_put_together_stays_so_and_what_they_took_apart_too(asset_
     assert {ids[a] == ids[b] for a, b in splits} <= {False}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(history=st.lists(groupings, min_size=2, max_size=4))
 def test_through_any_history_an_asset_has_one_id_and_no_other_asset_has_it(tables, history):
     table, _ = tables

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.lifecycle.closings import ReadFacts, explain_closings
 from riskbridge.lifecycle.detections import (
@@ -119,7 +120,7 @@ def expected(
     return None if was["last_found_at"] is not None else ("unseen", kept)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(runs=st.lists(run, min_size=1, max_size=6))
 def test_a_detection_has_the_documented_transitions_and_no_others(engine: DuckDBEngine, runs: list[Any]) -> None:
     stored: dict[str, dict[str, Any]] = {}
@@ -139,7 +140,7 @@ def test_a_detection_has_the_documented_transitions_and_no_others(engine: DuckDB
             assert row["closed_at"] is None or row["last_found_at"] < row["closed_at"]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
 @given(sights=run)
 def test_a_run_taken_again_changes_nothing(engine: DuckDBEngine, sights: Any) -> None:
     seen, may_close = sights

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.model.schedule import WEEKDAYS, Timing, TimingKind
 from riskbridge.schedule.timing import moments, newest_moment
@@ -21,7 +22,7 @@ LOST_A_DAY = {"Pacific/Apia", "Pacific/Fakaofo"}
 zones = st.sampled_from(sorted(available_timezones() - LOST_A_DAY))
 starts = st.datetimes(datetime(2005, 1, 1), datetime(2027, 1, 1)).map(lambda d: d.replace(second=0, microsecond=0))
 times = st.times().map(lambda t: f"{t:%H:%M}")
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def of_ten_years(timing: Timing) -> list[datetime]:
@@ -80,7 +81,7 @@ def test_hours_are_as_far_apart_as_they_say(zone: str, start: datetime, every: i
     assert {b - a for a, b in pairwise(found)} == {timedelta(hours=every)}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(zone=zones, start=starts, minute=st.sampled_from(["0", "30", "*/15"]))
 def test_cron_by_the_hour_follows_what_clocks_show_at_every_moment(zone: str, start: datetime, minute: str) -> None:
     found = moments(Timing(TimingKind.CRON, zone, start, cron=f"{minute} * * * *"), start.replace(tzinfo=UTC))

@@ -4,6 +4,7 @@ import ibis
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.score.settings import ScoreSettings, TruRiskSettings
 from riskbridge.score.trurisk import score_assets
@@ -25,7 +26,7 @@ def trurisk(estate: dict[str, list[int]], *, acs: int, is_facing: bool) -> dict[
 
 
 @given(scores=st.lists(st.integers(1, 100), min_size=1, max_size=12), acs=st.integers(1, 5), is_facing=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_trurisk_2_never_rises_when_any_one_finding_is_fixed_or_falls_to_any_lower_score(scores, acs, is_facing):
     fixed = {f"fixed {i}": scores[:i] + scores[i + 1 :] for i in range(len(scores))}
     lowered = {f"lowered {i}": [*scores[:i], max(1, qds - 25), *scores[i + 1 :]] for i, qds in enumerate(scores)}

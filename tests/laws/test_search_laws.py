@@ -6,6 +6,7 @@ import ibis
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.errors import InputError
 from riskbridge.model.target import WAREHOUSE
@@ -120,7 +121,7 @@ def test_any_sequence_of_pieces_is_a_query_or_refused(text):
 
 
 @given(queries)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_well_formed_query_runs_or_is_refused_for_a_value(view, query):
     con, rows, elements = view
     try:
@@ -154,7 +155,7 @@ def test_completion_answers_at_any_place_of_any_text(subject, text, cursor):
 
 
 @given(queries)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_queries_of_one_shape_differ_in_constants_alone(view, query):
     con, rows, elements = view
     try:

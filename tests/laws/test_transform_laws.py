@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.model.source_model import MACHINES, MACHINES_VULNERABILITIES, VULNERABILITIES, Field
 from riskbridge.model.target import REJECT
@@ -67,7 +68,7 @@ def run(request):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_raw_row_becomes_one_draft_or_one_reject(run, data):
     model, map_rows = run
     target = load_map("defender").stream(model.name).target
@@ -84,7 +85,7 @@ def test_every_raw_row_becomes_one_draft_or_one_reject(run, data):
     assert [c.name for c in target.columns if not c.nullable and drafts[c.name].null_count] == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(rows=rows_of(MACHINES_VULNERABILITIES))
 def test_a_map_applied_by_kind_gives_the_same_drafts(rows):
     stream = load_map("defender").stream(MACHINES_VULNERABILITIES.name)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import structlog
 
+from riskbridge.cli import perform
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
 
@@ -22,22 +27,33 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 FACTS = ("source_asset", "asset_link", "asset", "detection", "finding", "event", "cve", "cve_score", "run_reject")
 PHASES = ("machines", "map", "identify", "findings", "catalogue", "lifecycle", "score", "publish")
 
-
+ROOT = logging.getLogger()
 DEVICES = 60
 
 
 class Cli:
-    """The command line on one home."""
+    """The command line on one home: called, a command runs in this process, without the second that a new one takes."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     def __call__(self, *words: str) -> dict[str, Any]:
         """Run a command with --json; gives its object, whatever its exit code, with `exit_code`."""
+        output, error = io.StringIO(), io.StringIO()
+        logging_before, handlers, level = structlog.get_config(), list(ROOT.handlers), ROOT.level
+        try:
+            with redirect_stdout(output), redirect_stderr(error):
+                code = perform([*words, "--home", str(self.home), "--json"])
+        finally:
+            structlog.configure(**logging_before)
+            ROOT.handlers[:] = handlers
+            ROOT.setLevel(level)
+        return told(output.getvalue(), error.getvalue(), code)
+
+    def in_a_process(self, *words: str) -> dict[str, Any]:
+        """The same in a process of its own, as a person's shell does it."""
         done = subprocess.run(self.words(*words), check=False, capture_output=True, text=True, timeout=120)
-        assert done.stdout.strip(), done.stderr
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found | {"exit_code": done.returncode, "stderr": done.stderr}
+        return told(done.stdout, done.stderr, done.returncode)
 
     def words(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "riskbridge.cli", *words, "--home", str(self.home), "--json"]
@@ -49,6 +65,12 @@ class Cli:
             "--login-url", simulator.login_url, "--api-url", simulator.api_url, "--audience", simulator.audience,
             "--ca-bundle", str(simulator.ca_bundle), *more,
         )  # fmt: skip
+
+
+def told(output: str, error: str, code: int) -> dict[str, Any]:
+    assert output.strip(), error
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found | {"exit_code": code, "stderr": error}
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +136,7 @@ def test_a_run_killed_in_each_phase_in_turn_ends_as_an_undisturbed_one(make_home
     assert undisturbed("run", "tenant")["outcome"] == "succeeded"
     for phase in PHASES:
         kill_at(killed, phase)
-    resumed = killed("run", "tenant")
+    resumed = killed.in_a_process("run", "tenant")
     assert (resumed["outcome"], resumed["is_resumed"]) == ("succeeded", True)
     assert rows_of(killed.home) == rows_of(undisturbed.home)
 
@@ -148,10 +170,10 @@ def test_a_patched_device_closes_its_findings_with_a_reason_and_keeps_the_others
     third = cli("run", "tenant")
     assert gone == {"changed": expected}
     assert third["counts"]["detections_closed"] == expected
-    assert cli("findings", "finding.status:FIXED")["count"] == third["findings_fixed"]
+    assert cli.in_a_process("findings", "finding.status:FIXED")["count"] == third["findings_fixed"]
     assert third["events"] == third["findings_fixed"] + 1  # the asset's TruRisk moved, too
     assert cli("findings", "not finding.status:FIXED")["count"] == open_before - third["findings_fixed"]
-    explained = cli("explain", "finding", finding["finding_id"])
+    explained = cli.in_a_process("explain", "finding", finding["finding_id"])
     assert [e["kind"] for e in explained["events"]] == ["found", "fixed"]
     assert explained["events"][-1]["reason"] in (
         "kb-installed",
@@ -164,7 +186,7 @@ def test_a_patched_device_closes_its_findings_with_a_reason_and_keeps_the_others
 def test_both_published_literals_find_everything(make_home: Callable[[str], Cli]) -> None:
     cli = make_home("literals")
     cli("run", "tenant")
-    assert cli("assets", "inventory: (source: `MS Defender`)")["count"] == cli("assets")["count"] > 0
+    assert cli.in_a_process("assets", "inventory: (source: `MS Defender`)")["count"] == cli("assets")["count"] > 0
     assert cli("findings", "finding.vendorProductName: `Defender` ")["count"] == cli("findings")["count"] > 0
 
 
@@ -176,7 +198,7 @@ def test_a_second_command_on_a_home_in_use_waits_or_is_told_by_whom(
     assert process.stderr is not None
     process.stderr.readline()
     monkeypatch.setenv("RISKBRIDGE_HOME_WAIT_S", "0")
-    refused = cli("findings")
+    refused = cli.in_a_process("findings")
     monkeypatch.setenv("RISKBRIDGE_HOME_WAIT_S", "60")
     waited = subprocess.Popen(cli.words("findings", "--limit", "0"), stdout=subprocess.PIPE, text=True)
     process.communicate()
@@ -211,7 +233,7 @@ def test_records_that_break_the_contract_become_rejects_with_reasons(
     for path in ("machines", "machinesVulnerabilities"):
         own_simulator.control("faults", {"kind": "bad-records", "path": path, "times": 1})
     record = cli("run", "tenant")
-    reasons = {r["reason"] for r in cli("rejects", "--limit", "100")["rows"]}
+    reasons = {r["reason"] for r in cli.in_a_process("rejects", "--limit", "100")["rows"]}
     assert record["outcome"] == "succeeded"
     assert {"identity-missing", "field-mistyped", "device-unknown"} <= reasons
 
@@ -247,7 +269,7 @@ def test_a_missing_role_stops_the_run_and_changes_nothing(own_simulator: Running
     cli("run", "tenant")
     before = rows_of(cli.home)
     own_simulator.control("faults", {"kind": "missing-role", "path": "machinesVulnerabilities", "times": 9})
-    refused = cli("run", "tenant")
+    refused = cli.in_a_process("run", "tenant")
     assert (refused["error"]["code"], refused["exit_code"]) == ("defender.missing-role", 5)
     assert "Vulnerability.Read.All" in refused["error"]["remedy"]
     assert rows_of(cli.home) == before
@@ -289,7 +311,7 @@ def test_a_recording_gives_each_of_its_findings_and_kev_scores_critical(tmp_path
     with start_simulator(SimulatorSettings(home=tmp_path / "simulator", sources=sources)) as running:
         cli = Cli(tmp_path / "home")
         cli.add(running)
-        cli("feeds", "import", "kev", str(tmp_path / "recorded" / "kev-feed.json"))
+        cli.in_a_process("feeds", "import", "kev", str(tmp_path / "recorded" / "kev-feed.json"))
         cli("run", "tenant")
     assert (cli("assets")["count"], cli("findings")["count"]) == (1, 421)
     critical = cli("findings", "finding.qds >= 90")["rows"]

@@ -165,7 +165,9 @@ def test_a_deleted_connector_leaves_what_it_found(client: httpx.Client) -> None:
 def test_profiles_and_connectors_from_the_command_line(filled: Path, tmp_path: Path) -> None:
     shutil.copytree(filled, tmp_path / "home")
     cli = Cli(tmp_path / "home")
-    assert cli("profile", "add", "tenant", "Windows", "--device-filter", WINDOWS)["device_filter"] == WINDOWS
+    assert (
+        cli.in_a_process("profile", "add", "tenant", "Windows", "--device-filter", WINDOWS)["device_filter"] == WINDOWS
+    )
     wrong = cli("profile", "change", "tenant", "windows", "--device-filter", "osPlatfrm eq 'x'")
     assert (wrong["exit_code"], wrong["error"]["code"]) == (2, "filter.unknown-property")
     changed = cli("profile", "change", "tenant", "windows", "--inactive", "--page-size", "20", "--name", "Desktops")

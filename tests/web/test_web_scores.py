@@ -166,7 +166,7 @@ def test_tokens_from_the_command_line_open_the_api_as_their_scope_says(home: Ser
     assert home.stop() == 0
     cli = Cli(home.home)
     reading = cli("token", "make", "nightly", "--days", "2")
-    writing = cli("token", "make", "deploy", "--scope", "write", "--account", "ana")
+    writing = cli.in_a_process("token", "make", "deploy", "--scope", "write", "--account", "ana")
     assert [(r["name"], r["scope"], "token" in r) for r in cli("token", "list")["rows"]] == [
         ("deploy", "write", False),
         ("nightly", "read", False),

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
 from riskbridge.api.access import Asked, Served
+from riskbridge.api.plain import Values
 from riskbridge.api.shapes import Rows
 
 router = APIRouter(tags=["audit"])
@@ -21,7 +22,7 @@ class ChangeShown(BaseModel):
     actor: str
     action: str
     object: str
-    detail: dict[str, JsonValue]
+    detail: Values
 
 
 @router.get("/audit")

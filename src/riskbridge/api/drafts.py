@@ -13,6 +13,7 @@ from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Asked, Caller, Served
 from riskbridge.api.draft_kinds import PROFILE, field_name, given_values, kind_of
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.plain import Values
 from riskbridge.api.schedules import TimingShape
 from riskbridge.api.score_maps import ScoreMapShape
 from riskbridge.api.shapes import CheckShown, ConnectorShown, MatchesShown, Rows
@@ -74,7 +75,7 @@ class DraftShown(BaseModel):
 
     draft_id: str
     kind: str
-    values: dict[str, JsonValue]
+    values: Values
     secrets: list[str]
     is_tested: Annotated[bool, Field(description="Whether the connection test passed with the values as they are")]
     checks: CheckShown | None

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from riskbridge.api.plain import Value
 from riskbridge.api.tables import AssetRow, ClaimRow, DetectionRow, EventRow, FindingRow, LinkRow, SoftwareRow
 
-Factors = dict[str, dict[str, Any]]
+
+class Factor(BaseModel):
+    """A part of a score; some have numbers of their own beside it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    value: Annotated[Value, Field(description="What it is computed from")]
+    weight: float | None = None
+    contribution: Annotated[float | None, Field(description="Points that it gives")] = None
+    text: Annotated[str, Field(description="The same in words")] = ""
 
 
 class Explanation(BaseModel):
@@ -18,9 +28,7 @@ class Explanation(BaseModel):
 
     score: int
     formula: Annotated[str, Field(description="Name and version", examples=["qds-open-1"])]
-    factors: Annotated[
-        Factors, Field(description="By name: `value`, `weight`, `contribution` in points, and `text` in words")
-    ]
+    factors: Annotated[dict[str, Factor], Field(description="By name, in the order of the formula")]
     why: Annotated[str, Field(description="The score in one line")]
     events: Annotated[list[EventRow], Field(description="Oldest first, up to 1,000")]
 
@@ -49,7 +57,7 @@ class AttributeOrigin(BaseModel):
     """Whose word counts for an attribute: the record that gave it, its source, why, and how many say otherwise."""
 
     attribute: str
-    value: Any
+    value: Value
     source_asset_id: str
     source: str | None
     why: str

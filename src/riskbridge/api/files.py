@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.connectors import require_unchanged, show
 from riskbridge.api.etag import IfMatch, tag_of
+from riskbridge.api.plain import Values
 from riskbridge.api.shapes import CheckShown, ConnectorShown, Rows
 from riskbridge.file_setup import (
     add_connector,
@@ -111,7 +112,7 @@ class LookShown(BaseModel):
     columns: list[str]
     unknown: list[str]
     missing: list[str]
-    rows: list[dict[str, Any]]
+    rows: list[Values]
     refused: list[str]
 
 

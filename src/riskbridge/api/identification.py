@@ -9,6 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.identity_shapes import (
+    Applied,
+    JudgementApplied,
+    JudgementShown,
+    RankShown,
+    RefusedMatch,
+    RulesShown,
+    Simulated,
+)
+from riskbridge.api.shapes import Rows
 from riskbridge.service import Service
 
 router = APIRouter(tags=["identification"])
@@ -71,7 +81,7 @@ class RankShape(BaseModel):
     order: Annotated[dict[_Name, list[_Name]], Field(max_length=50)]
 
 
-@router.get("/connectors/{name}/identification")
+@router.get("/connectors/{name}/identification", response_model=RulesShown)
 def show_rules(_: Asked, service: Served, name: str, response: Response) -> dict[str, Any]:
     """A connector's rules in order, on or off, and of which attributes own ones may be made."""
     shown = _shown(service, name)
@@ -79,7 +89,7 @@ def show_rules(_: Asked, service: Served, name: str, response: Response) -> dict
     return shown
 
 
-@router.put("/connectors/{name}/identification")
+@router.put("/connectors/{name}/identification", response_model=RulesShown)
 def set_rules(
     caller: Asked, service: Served, name: str, shape: RulesShape, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:
@@ -93,7 +103,7 @@ def set_rules(
     return show_rules(caller, service, name, response)
 
 
-@router.delete("/connectors/{name}/identification")
+@router.delete("/connectors/{name}/identification", response_model=RulesShown)
 def reset_rules(
     caller: Asked, service: Served, name: str, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:
@@ -107,7 +117,7 @@ def reset_rules(
     return show_rules(caller, service, name, response)
 
 
-@router.post("/connectors/{name}/identification/simulate")
+@router.post("/connectors/{name}/identification/simulate", response_model=Simulated)
 def simulate_rules(
     _: Asked, service: Served, name: str, shape: RulesShape, samples: Annotated[int, Query(ge=0, le=200)] = 20
 ) -> dict[str, Any]:
@@ -120,7 +130,7 @@ def simulate_rules(
         return simulate(app, {app.store.get_connector(name).connector_id: rules}, samples=samples)
 
 
-@router.post("/identification/apply")
+@router.post("/identification/apply", response_model=Applied, response_model_exclude_unset=True)
 def apply_rules(caller: Asked, service: Served) -> dict[str, Any]:
     """Identify the stored records anew by the rules as they are, and publish what differs; no source is called."""
     from riskbridge.identification import apply_identification  # noqa: PLC0415
@@ -129,7 +139,7 @@ def apply_rules(caller: Asked, service: Served) -> dict[str, Any]:
         return apply_identification(app)
 
 
-@router.get("/identification/ambiguous")
+@router.get("/identification/ambiguous", response_model=Rows[RefusedMatch])
 def list_refused(_: Asked, service: Served, limit: Limit = 50) -> dict[str, Any]:
     """Matches that were refused, those of most records first: rule, values, why, and some of the records."""
     from riskbridge.identification import list_ambiguous  # noqa: PLC0415
@@ -139,7 +149,7 @@ def list_refused(_: Asked, service: Served, limit: Limit = 50) -> dict[str, Any]
     return {"count": len(rows), "rows": rows}
 
 
-@router.get("/identification/judgements")
+@router.get("/identification/judgements", response_model=Rows[JudgementShown])
 def list_judged(
     _: Asked,
     service: Served,
@@ -154,7 +164,7 @@ def list_judged(
     return {"count": len(rows), "rows": rows}
 
 
-@router.post("/identification/merges", status_code=status.HTTP_201_CREATED)
+@router.post("/identification/merges", status_code=status.HTTP_201_CREATED, response_model=JudgementApplied)
 def merge(caller: Asked, service: Served, shape: MergeShape) -> dict[str, Any]:
     """Put two assets together; every later run keeps them so."""
     from riskbridge.identification import merge_assets  # noqa: PLC0415
@@ -163,7 +173,7 @@ def merge(caller: Asked, service: Served, shape: MergeShape) -> dict[str, Any]:
         return merge_assets(app, shape.asset_id, shape.other_id, shape.why)
 
 
-@router.post("/identification/splits", status_code=status.HTTP_201_CREATED)
+@router.post("/identification/splits", status_code=status.HTTP_201_CREATED, response_model=JudgementApplied)
 def split(caller: Asked, service: Served, shape: SplitShape) -> dict[str, Any]:
     """Take a source record from its asset; every later run keeps it away from the others."""
     from riskbridge.identification import split_asset  # noqa: PLC0415
@@ -172,7 +182,7 @@ def split(caller: Asked, service: Served, shape: SplitShape) -> dict[str, Any]:
         return split_asset(app, shape.asset_id, shape.record_id, shape.why)
 
 
-@router.post("/identification/judgements/{judgement_id}/undo")
+@router.post("/identification/judgements/{judgement_id}/undo", response_model=JudgementApplied)
 def undo(caller: Asked, service: Served, judgement_id: str, shape: UndoShape) -> dict[str, Any]:
     """Undo a merge or split; assets and decisions are as they were before it."""
     from riskbridge.identification import undo_judgement  # noqa: PLC0415
@@ -181,7 +191,7 @@ def undo(caller: Asked, service: Served, judgement_id: str, shape: UndoShape) ->
         return undo_judgement(app, judgement_id, shape.why)
 
 
-@router.get("/identification/rank")
+@router.get("/identification/rank", response_model=RankShown)
 def show_rank(_: Asked, service: Served, response: Response) -> dict[str, Any]:
     """The order of sources by attribute."""
     from riskbridge.matching import list_ranks  # noqa: PLC0415
@@ -191,7 +201,7 @@ def show_rank(_: Asked, service: Served, response: Response) -> dict[str, Any]:
     return {"order": order}
 
 
-@router.put("/identification/rank")
+@router.put("/identification/rank", response_model=RankShown)
 def set_rank(
     caller: Asked, service: Served, shape: RankShape, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def asset_groups(
     return Rows.of([AssetGroup.model_validate(row) for row in rows])
 
 
-@router.get("/assets/{asset_id}")
+@router.get("/assets/{asset_id}", response_model_exclude_unset=True)
 def explain_asset(_: Asked, service: Served, asset_id: str) -> AssetExplained:
     """One asset, its TruRisk taken apart, and why its source records are one."""
     with service.reading() as app:
@@ -170,7 +170,7 @@ def finding_groups(
     return Rows.of([FindingGroup.model_validate(row) for row in rows])
 
 
-@router.get("/findings/{finding_id}")
+@router.get("/findings/{finding_id}", response_model_exclude_unset=True)
 def explain_finding(_: Asked, service: Served, finding_id: str) -> FindingExplained:
     """One finding, its QDS taken apart, its detections and events."""
     with service.reading() as app:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.map_shapes import MapDifference, MapFunction, MapPlain, Previewed
+from riskbridge.api.run_shapes import Remapped
 from riskbridge.api.shapes import Rows
 from riskbridge.maps import (
     LONGEST_NOTE,
@@ -105,7 +107,7 @@ class MapVersionShown(BaseModel):
 class MapShown(BaseModel):
     """A map as plain data, and its versions, newest first."""
 
-    map: dict[str, Any]
+    map: MapPlain
     is_read_only: bool
     versions: list[MapVersionShown]
 
@@ -114,7 +116,7 @@ class FunctionsShown(BaseModel):
     """What a row may do to its source values, with arguments, and the data types there are."""
 
     count: int
-    rows: list[dict[str, Any]]
+    rows: list[MapFunction]
     data_types: list[str]
 
 
@@ -139,11 +141,11 @@ def list_functions(_: Asked) -> FunctionsShown:
     from riskbridge.transform.convert import DATA_TYPES  # noqa: PLC0415 - loads Ibis
     from riskbridge.transform.plain import describe_functions  # noqa: PLC0415
 
-    rows = describe_functions()
+    rows = [MapFunction.model_validate(row) for row in describe_functions()]
     return FunctionsShown(count=len(rows), rows=rows, data_types=list(DATA_TYPES))
 
 
-@router.post("/maps", status_code=status.HTTP_201_CREATED)
+@router.post("/maps", status_code=status.HTTP_201_CREATED, response_model_exclude_unset=True)
 def add_map(caller: Asked, service: Served, shape: MapShape, response: Response) -> MapShown:
     """Save a new map, once it is right; every fault comes back at once, with its row and remedy."""
     with service.editing(caller.account.name) as store:
@@ -159,13 +161,13 @@ def check_map(_: Asked, service: Served, shape: MapShape) -> MapChecked:
     return MapChecked(ok=True, name=found.name, streams=len(found.streams), rows=rows)
 
 
-@router.post("/maps/draft")
+@router.post("/maps/draft", response_model=MapPlain, response_model_exclude_unset=True)
 def begin_map(_: Asked, service: Served, shape: DraftShape) -> dict[str, Any]:
     """The beginning of a map for data models, to be completed; nothing is stored."""
     return draft_map(service.app.store, shape.name, shape.sources, shape.targets)
 
 
-@router.post("/connectors/{connector}/remap")
+@router.post("/connectors/{connector}/remap", response_model=Remapped)
 def map_anew(caller: Asked, service: Served, connector: str) -> dict[str, Any]:
     """Map anew, by the profile's map as it is now, all that the connector's runs have staged; answers when it is published.
 
@@ -177,7 +179,7 @@ def map_anew(caller: Asked, service: Served, connector: str) -> dict[str, Any]:
     return {**{n: getattr(record, n) for n in shown}, "outcome": record.outcome.value}
 
 
-@router.post("/connectors/{connector}/map-preview")
+@router.post("/connectors/{connector}/map-preview", response_model=Previewed)
 def preview(_: Asked, service: Served, connector: str, shape: PreviewShape) -> dict[str, Any]:
     """A map on rows that runs of the connector staged, field by field; nothing is stored."""
     with service.reading() as app:
@@ -192,7 +194,7 @@ def preview(_: Asked, service: Served, connector: str, shape: PreviewShape) -> d
         )
 
 
-@router.post("/connectors/{connector}/map-difference")
+@router.post("/connectors/{connector}/map-difference", response_model=MapDifference, response_model_exclude_unset=True)
 def show_difference(_: Asked, service: Served, connector: str, shape: DifferenceShape) -> dict[str, Any]:
     """What a map would change on staged rows: values, identity, severity, findings; nothing is stored."""
     before = None if shape.before is None else MapDraft(shape.before)
@@ -208,7 +210,7 @@ def show_difference(_: Asked, service: Served, connector: str, shape: Difference
         )
 
 
-@router.get("/maps/{name}")
+@router.get("/maps/{name}", response_model_exclude_unset=True)
 def show_map(_: Asked, service: Served, name: str, response: Response, version: int | None = None) -> MapShown:
     """One map with its versions; its `ETag` is that of the newest version."""
     if version is None:
@@ -240,7 +242,7 @@ def list_versions(
     return Rows(count=len(versions), rows=rows)
 
 
-@router.put("/maps/{name}")
+@router.put("/maps/{name}", response_model_exclude_unset=True)
 def change_map(
     caller: Asked, service: Served, name: str, shape: MapShape, response: Response, if_match: IfMatch = None
 ) -> MapShown:
@@ -253,7 +255,7 @@ def change_map(
         return _answer(store, name, response)
 
 
-@router.post("/maps/{name}/clone", status_code=status.HTTP_201_CREATED)
+@router.post("/maps/{name}/clone", status_code=status.HTTP_201_CREATED, response_model_exclude_unset=True)
 def copy_map(caller: Asked, service: Served, name: str, shape: CloneShape, response: Response) -> MapShown:
     """Copy a map under another name, open to change."""
     with service.editing(caller.account.name) as store:

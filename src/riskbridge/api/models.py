@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
 from riskbridge.api.files import FilesShape
+from riskbridge.api.model_shapes import Inferred, ModelShown, ModelSummary
+from riskbridge.api.shapes import Rows
 from riskbridge.data_models import find_source_model, list_models, show_model
 from riskbridge.file_setup import delete_model, infer_from, save_model
 from riskbridge.model.source_model import SourceModel
@@ -50,14 +52,14 @@ class InferShape(FilesShape):
     stream: _Name = "findings"
 
 
-@router.get("/data-models")
+@router.get("/data-models", response_model=Rows[ModelSummary])
 def list_data_models(_: Asked, service: Served) -> dict[str, Any]:
     """Every data model: sources first, then the tables of the target."""
     rows = list_models(service.app.store)
     return {"count": len(rows), "rows": rows}
 
 
-@router.post("/data-models/infer")
+@router.post("/data-models/infer", response_model=Inferred, response_model_exclude_unset=True)
 def infer_data_model(_: Asked, service: Served, shape: InferShape) -> dict[str, Any]:
     """Make a data model from a sample, with what was found in each column; nothing is stored."""
     settings = shape.settings()
@@ -65,7 +67,12 @@ def infer_data_model(_: Asked, service: Served, shape: InferShape) -> dict[str, 
     return {"model": found.model.as_dict(), "columns": [asdict(c) for c in found.columns], "rows": found.rows}
 
 
-@router.post("/data-models", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "/data-models",
+    status_code=status.HTTP_201_CREATED,
+    response_model=ModelShown,
+    response_model_exclude_unset=True,
+)
 def add_data_model(caller: Asked, service: Served, shape: ModelShape, response: Response) -> dict[str, Any]:
     """Keep a data model of one's own."""
     app = service.app.acting_as(caller.account.name)
@@ -73,14 +80,14 @@ def add_data_model(caller: Asked, service: Served, shape: ModelShape, response: 
         return _show(app.store, save_model(app, shape.model_dump(), is_new=True), response)
 
 
-@router.get("/data-models/{name}")
+@router.get("/data-models/{name}", response_model=ModelShown, response_model_exclude_unset=True)
 def show_data_model(_: Asked, service: Served, name: str, response: Response) -> dict[str, Any]:
     """One data model's fields: path, type, whether it may be null, meaning, example, and the tokens that search it."""
     own = service.app.store.data_models.find_model(name)
     return show_model(service.app.store, name) if own is None else _show(service.app.store, own, response)
 
 
-@router.put("/data-models/{name}")
+@router.put("/data-models/{name}", response_model=ModelShown, response_model_exclude_unset=True)
 def change_data_model(
     caller: Asked, service: Served, name: str, shape: ModelShape, response: Response, if_match: IfMatch = None
 ) -> dict[str, Any]:

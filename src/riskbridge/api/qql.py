@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,6 +36,20 @@ class CompletionShape(BaseModel):
     suggestions: list[SuggestionShape]
 
 
+class QueryFault(BaseModel):
+    """What is wrong with a query, where, and what to do."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: Annotated[str, Field(examples=["qql.unknown-token"])]
+    message: str
+    remedy: str
+    line: Annotated[int | None, Field(description="From 1")] = None
+    column: Annotated[int | None, Field(description="From 1")] = None
+    length: Annotated[int | None, Field(description="Characters it is of")] = None
+    nearest: Annotated[str | None, Field(description="The token that was probably meant")] = None
+
+
 class CheckedShape(BaseModel):
     """Whether a query can be asked: in one spelling with what it asks for, or its fault with the place."""
 
@@ -43,7 +57,7 @@ class CheckedShape(BaseModel):
     query: str | None = None
     tokens: list[str] = []
     columns: list[str] = []
-    fault: dict[str, Any] | None = None
+    fault: QueryFault | None = None
 
 
 class QueryShape(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
+from riskbridge.api.schedule_shapes import ScheduleShown, SchedulesShown, TimingTried, ZonesShown
 from riskbridge.errors import InputError
 from riskbridge.model.schedule import Schedule
 from riskbridge.schedule.timing import describe_timing, timing_as_dict
@@ -54,7 +55,7 @@ class TimingShape(BaseModel):
         return TimingText(**self.model_dump())
 
 
-@router.get("/schedules")
+@router.get("/schedules", response_model=SchedulesShown, response_model_exclude_unset=True)
 def list_all(
     _: Asked, service: Served, count: Annotated[int, Query(ge=1, le=100, description="Next times each")] = NEXT
 ) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def list_all(
     return {"count": len(rows), "now": service.clock.now().isoformat(), "speed": service.clock.speed, "rows": rows}
 
 
-@router.post("/schedules/preview")
+@router.post("/schedules/preview", response_model=TimingTried, response_model_exclude_unset=True)
 def preview(
     _: Asked, service: Served, shape: TimingShape, count: Annotated[int, Query(ge=1, le=1_000)] = NEXT
 ) -> dict[str, Any]:
@@ -74,19 +75,19 @@ def preview(
     return {"timing": timing_as_dict(timing), "words": describe_timing(timing), "next": next_times}
 
 
-@router.get("/time-zones")
+@router.get("/time-zones", response_model=ZonesShown)
 def list_zones(_: Asked) -> dict[str, Any]:
     """Names of time zones, and this machine's."""
     return {"local": local_zone_name(), "zones": sorted(available_timezones())}
 
 
-@router.get("/connectors/{name}/schedule")
+@router.get("/connectors/{name}/schedule", response_model=ScheduleShown, response_model_exclude_unset=True)
 def show(_: Asked, service: Served, name: str, response: Response, profile: ProfileName = None) -> dict[str, Any]:
     """When a profile runs by itself, with its next five times."""
     return _shown(service, get_schedule(service.app.store, name, profile), response)
 
 
-@router.put("/connectors/{name}/schedule")
+@router.put("/connectors/{name}/schedule", response_model=ScheduleShown, response_model_exclude_unset=True)
 def put(
     caller: Asked,
     service: Served,
@@ -114,14 +115,14 @@ def delete(caller: Asked, service: Served, name: str, profile: ProfileName = Non
         remove_schedule(store, name, profile)
 
 
-@router.post("/connectors/{name}/schedule/pause")
+@router.post("/connectors/{name}/schedule/pause", response_model=ScheduleShown, response_model_exclude_unset=True)
 def pause(caller: Asked, service: Served, name: str, response: Response, profile: ProfileName = None) -> dict[str, Any]:
     """Let nothing run by it until it is resumed."""
     with service.editing(caller.account.name) as store:
         return _shown(service, pause_schedule(store, name, profile, service.clock.now()), response)
 
 
-@router.post("/connectors/{name}/schedule/resume")
+@router.post("/connectors/{name}/schedule/resume", response_model=ScheduleShown, response_model_exclude_unset=True)
 def resume(
     caller: Asked, service: Served, name: str, response: Response, profile: ProfileName = None
 ) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -160,6 +160,23 @@ class ConcernShown(BaseModel):
     remedy: str
 
 
+class FilesShown(BaseModel):
+    """Which files a connector reads, as what, and how they are written."""
+
+    findings: Annotated[list[str], Field(description="Paths on the server, globs, or `upload:NAME`")]
+    assets: list[str]
+    format: Annotated[str, Field(description="A name of `/file-formats`; empty with a data model of one's own")]
+    findings_model: str
+    assets_model: str
+    reader: str
+    delimiter: str
+    qualifier: str
+    encoding: str
+    has_header: bool
+    takes: str
+    source_name: str
+
+
 class ConnectorShown(BaseModel):
     """A connector as it is kept, where it stands, and its profiles; never its secret."""
 
@@ -181,7 +198,7 @@ class ConnectorShown(BaseModel):
     calls_per_minute: int | None
     secret_expires_on: str | None
     retain_missing: bool
-    file: Annotated[dict[str, Any] | None, Field(description="Which files, where its kind is `file`")] = None
+    file: Annotated[FilesShown | None, Field(description="Which files, where its kind is `file`")] = None
     state: ConnectorState
     attention: Annotated[list[ConcernShown], Field(description="What wants attention, the gravest first")]
     next_run_at: Annotated[datetime | None, Field(description="When the next run by schedule is due")]

@@ -16,7 +16,9 @@ Query = Annotated[str, typer.Argument(help="QQL; empty for all")]
 View = Annotated[str | None, typer.Option("--view", help="A saved view; a query narrows it further")]
 Sort = Annotated[str, typer.Option(help="Columns, comma-separated, each after a minus for falling order")]
 Columns = Annotated[str, typer.Option(help="Columns to show, comma-separated")]
-Group = Annotated[str | None, typer.Option("--group", help="Put rows together by this")]
+Group = Annotated[
+    str | None, typer.Option("--group", "--group-by", help="Put rows together by this, or by its column, such as tags")
+]
 
 
 @app.command()
@@ -73,7 +75,12 @@ def _asked(
     opened: App, subject: Subject, query: str, view: str | None, sort: str, columns: str, group: str | None
 ) -> dict[str, Any]:
     """What is asked for: that of the view, and what is said besides."""
-    asked: dict[str, Any] = {"query": query, "sort": _names(sort), "columns": _names(columns), "group": group}
+    asked: dict[str, Any] = {
+        "query": query,
+        "sort": _names(sort),
+        "columns": _names(columns),
+        "group": _grouping(subject, group),
+    }
     if view is None:
         return asked
     saved = opened.store.views.get_view(view, opened.store.actor, subject)
@@ -102,6 +109,16 @@ def _show(
     page = browse(opened, subject, asked["query"], sort=asked["sort"], columns=columns, limit=rows_wanted, as_of=as_of)
     shown = {n: n for n in columns or page.rows[0] if page.rows} if page.rows else {}
     render_listing(Listing(page.count, page.rows), shown, subject, as_json=as_json)
+
+
+def _grouping(subject: Subject, text: str | None) -> str | None:
+    """The name of a grouping, which may be told by its first column too, in any letter case; else as it was typed."""
+    from riskbridge.browse import ASSET_GROUPS, GROUPS  # noqa: PLC0415
+
+    wanted = (text or "").strip().lower()
+    of_findings, of_assets = [(n, c[0]) for n, c in GROUPS.items()], ASSET_GROUPS.items()
+    groups: list[tuple[str, str]] = [*(of_findings if subject == "findings" else of_assets)]
+    return next((name for name, column in groups if wanted in (name, column)), text)
 
 
 def _names(text: str) -> tuple[str, ...]:

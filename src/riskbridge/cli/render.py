@@ -47,7 +47,7 @@ FINDING_COLUMNS = {
 
 _USUAL = {"sla_state": ("within", "met", None), "verdict": (None,)}
 """Columns that a list leaves out, for want of room, where every row has one of these values."""
-CUT = ("title", "asset", "system")
+CUT = ("title", "asset", "system", "connector")
 """Columns cut to one line where a terminal is narrow."""
 GAP, NARROWEST = 2, 6
 WIDEST_WHOLE = 16

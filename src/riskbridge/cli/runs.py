@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,30 +42,46 @@ def runs(home: Home = None, limit: Limit = 20, *, as_json: Json = False) -> None
     if as_json:
         say_json({"count": len(records), "rows": records})
         return
-    shown = (
-        "run",
-        "connector",
-        "outcome",
-        "started_at",
-        "seconds",
-        "findings_new",
-        "findings_fixed",
-        "events",
-        "rejects",
-    )
-    render_rows(
-        [{k: r.get(k) for k in shown} for r in records], empty="No run yet. Start one with: riskbridge run NAME"
-    )
+    render_rows([_line(r) for r in records], empty="No run yet. Start one with: riskbridge run NAME")
+
+
+def _line(record: dict[str, Any]) -> dict[str, Any]:
+    """A run in 80 characters; --json gives the rest."""
+    return {
+        "run": record["run"],
+        "connector": record["connector"],
+        "outcome": record["outcome"],
+        "started (UTC)": record["started_at"][:16].replace("T", " "),
+        "seconds": record["seconds"],
+        "new": record["findings_new"],
+        "fixed": record["findings_fixed"],
+        "rejects": record["rejects"],
+    }
 
 
 @app.command()
-def rejects(home: Home = None, limit: Limit = 50, *, as_json: Json = False) -> None:
-    """List the rows that the newest run could not use, with the reason of each."""
+def rejects(
+    run: Annotated[
+        str | None, typer.Option("--run", help="Number or id of a run; left out: the newest that read a source")
+    ] = None,
+    home: Home = None,
+    limit: Limit = 50,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the rows that a run could not use, with the reason of each, and count the reasons."""
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
+    from riskbridge.rejected import find_rejects, show_rejects  # noqa: PLC0415
 
     with open_app(home) as opened:
-        rows = opened.list_rejects(limit=limit)
+        found = show_rejects(opened, limit=limit) if run is None else find_rejects(opened, run, limit=limit)
     if as_json:
-        say_json({"count": len(rows), "rows": rows})
-    else:
-        render_rows([{k: v for k, v in r.items() if k != "raw"} for r in rows], empty="The newest run used every row.")
+        say_json(found.as_dict())
+        return
+    which = "The newest run" if run is None else f"Run {run}"
+    unused = f"{which} published nothing." if found.run is None else f"{which} used every row."
+    render_rows(found.reasons, empty=unused)
+    if found.rows:
+        typer.echo("")
+        render_rows([{k: v for k, v in r.items() if k not in ("run", "raw")} for r in found.rows], empty="")
+        typer.echo(f"{len(found.rows):,} of {found.count:,} rejects of run {found.run}")

@@ -20,11 +20,13 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from riskbridge.errors import ConfigError, FatalError, RetryableError
-from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, place
+from riskbridge.store.statements import MOST_KEPT_ROWS, Memory, Statement, Wordings, place
 from riskbridge.store.turn import PublishingTurn
 
 _COMPILING = Lock()
 """How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
+_WORDINGS = Wordings()
+"""Of every engine of the process: a run of one home says what the run before said, of the same tables."""
 
 
 class DuckDBEngine:
@@ -188,7 +190,7 @@ class DuckDBEngine:
         return _plain(self.rows(expression.as_table()).column(0))[0]
 
     def sql(self, expression: ir.Table, *, is_order_kept: bool = True) -> str:
-        """The engine's SQL for an expression.
+        """The engine's SQL for an expression; one that was asked for lately is not put into words again.
 
         Args:
             expression: What to put into words.
@@ -196,8 +198,12 @@ class DuckDBEngine:
                 which is half the work for Ibis and none for DuckDB.
         """
         with _COMPILING:
-            ibis.options.sql.fuse_selects = is_order_kept
-            return str(self.backend.compile(expression))
+            asked = (expression.op(), is_order_kept)
+            return _WORDINGS.find(asked, lambda: self._word(expression, is_order_kept=is_order_kept))
+
+    def _word(self, expression: ir.Table, *, is_order_kept: bool) -> str:
+        ibis.options.sql.fuse_selects = is_order_kept
+        return str(self.backend.compile(expression))
 
     def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         """Run one statement; a full disk or exhausted memory becomes a `FatalError` that says so.

@@ -14,7 +14,7 @@ from riskbridge.web.access import Person
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
-MOST_RUNS, CHARTED = 200, 40
+MOST_RUNS, CHARTED, REJECTS_SHOWN = 200, 40, 200
 
 
 @router.get("/runs")
@@ -33,7 +33,7 @@ def show_run(request: Request, caller: Person, service: Served, run_id: str) -> 
     run = over_api.run_as_dict(service.app.store.get_run(run_id))
     progress = service.find_run_progress(run["run_id"])
     with service.reading() as app:
-        rejects = app.list_rejects(limit=200) if run["run"] and run["run"] == app.warehouse.last_read() else []
+        rejects = app.list_rejects(run=run["run"], limit=REJECTS_SHOWN) if run["run"] else []
         holds = [h for h in list_holds(app) if h["run"] == run["run"]]
     reasons: dict[str, int] = {}
     for reject in rejects:

@@ -15,7 +15,6 @@ from riskbridge.model.file_formats import TENABLE
 from riskbridge.model.file_settings import FileSettings
 from riskbridge.model.source_model import MACHINES_VULNERABILITIES, SourceModel
 from riskbridge.source.defender.streams import DefenderSource
-from riskbridge.source.file import contents as contents_module
 from riskbridge.source.file.columns import staged_schema
 from riskbridge.source.file.source import FileRole, FileSource
 from riskbridge.source.protocol import Source
@@ -53,7 +52,7 @@ def _files(folder: Path, suffix: str) -> Callable[[], Source]:
 def _opened(path: Path) -> Callable[[], Source]:
     settings = FileSettings(findings=(str(path),), format="tenable")
     role = FileRole(TENABLE.findings, settings.findings, TENABLE.needs)
-    return lambda: FileSource(settings, [role], path.parent / "home")
+    return lambda: FileSource(settings, [role], path.parent / "home", block_bytes=3_000)
 
 
 @pytest.fixture(params=["defender", "csv", "jsonl", "parquet"])
@@ -61,12 +60,10 @@ def kind(
     request: pytest.FixtureRequest,
     connect: Callable[..., DefenderSource],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Kind:
     if request.param == "defender":
         away: dict[str, Any] = {"login_url": "https://127.0.0.1:9", "api_url": "https://127.0.0.1:9"}
         return Kind(lambda: connect(page_size=100), lambda: connect(**away), MACHINES_VULNERABILITIES)
-    monkeypatch.setattr(contents_module, "BLOCK_BYTES", 3_000)
     return Kind(_files(tmp_path, request.param), _opened(tmp_path / "none.csv"), TENABLE.findings)
 
 

@@ -50,7 +50,7 @@ def recorded(original: RunningSimulator, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("recorded") / "recording"
     cli = Cli(tmp_path_factory.mktemp("home") / "home")
     assert cli.add(original)["exit_code"] == 0
-    told = cli("connector", "record", "tenant", str(folder))
+    told = cli.in_a_process("connector", "record", "tenant", str(folder))
     assert told["exit_code"] == 0, told
     return folder, told
 

@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from riskbridge.errors import RiskbridgeError
 from riskbridge.model.file_settings import FileSettings
 from riskbridge.model.source_model import Field, SourceModel
-from riskbridge.source.file import contents as contents_module
 from riskbridge.source.file.columns import Unfit, to_rejects, to_rows
-from riskbridge.source.file.contents import FileContents
+from riskbridge.source.file.contents import BLOCK_BYTES, FileContents
 from riskbridge.source.file.records import RecordSplitter
 from riskbridge.source.file.source import FileRole, FileSource
 
@@ -41,9 +41,10 @@ HEADER = "Host,CVE,Port,Is Open,Tags\n"
 Rows = list[dict[str, Any]]
 
 
-def source(path: Path | str, home: Path | None = None, **written: Any) -> FileSource:
+def source(path: Path | str, home: Path | None = None, *, block_bytes: int = BLOCK_BYTES, **written: Any) -> FileSource:
     chosen = FileSettings(findings=(str(path),), **written)
-    return FileSource(chosen, [FileRole(MODEL, chosen.findings, NEEDS)], home or Path(path).parent / "home")
+    roles = [FileRole(MODEL, chosen.findings, NEEDS)]
+    return FileSource(chosen, roles, home or Path(path).parent / "home", block_bytes=block_bytes)
 
 
 def read(path: Path, **written: Any) -> tuple[Rows, list[tuple[str, str]]]:
@@ -189,31 +190,27 @@ def test_a_malformed_file_is_refused_whole(
     assert caught.value.remedy
 
 
-def test_a_large_file_comes_in_parts_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents_module, "BLOCK_BYTES", 2_000)
+def test_a_large_file_comes_in_parts_and_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "scan.csv"
     path.write_text(HEADER + "".join(f'host-{n},"CVE\n{n}",{n},,\n' for n in range(1_000)))
-    whole = list(source(path).read("findings", resume=None))
+    whole = list(source(path, block_bytes=2_000).read("findings", resume=None))
     assert len(whole) > 5
     assert [p.next_request for p in whole] == [*(p.request for p in whole[1:]), None]
     assert [h for p in whole for h in p.rows["Port"].to_pylist()] == list(range(1_000))
-    again = source(path)
+    again = source(path, block_bytes=2_000)
     rest = list(again.read("findings", resume=_At(whole, 3)))
     assert [p.rows for p in rest] == [p.rows for p in whole[3:]]
     assert again.files("findings")[0]["rows"] == 1_000
-    assert list(source(path).read("findings", resume=_At(whole, len(whole)))) == []
+    assert list(source(path, block_bytes=2_000).read("findings", resume=_At(whole, len(whole)))) == []
 
 
-def test_files_that_changed_after_a_kill_are_read_from_their_beginning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(contents_module, "BLOCK_BYTES", 50)
+def test_files_that_changed_after_a_kill_are_read_from_their_beginning(tmp_path: Path) -> None:
     path = tmp_path / "scan.csv"
     path.write_text(HEADER + "a,,1,,\n" * 50)
-    pages = list(source(path).read("findings", resume=None))
+    pages = list(source(path, block_bytes=50).read("findings", resume=None))
     path.write_text(HEADER + "b,,1,,\n" * 60)
     with pytest.raises(RiskbridgeError) as caught:
-        list(source(path).read("findings", resume=_At(pages, 2)))
+        list(source(path, block_bytes=50).read("findings", resume=_At(pages, 2)))
     assert caught.value.code == "file.changed"
 
 
@@ -289,7 +286,7 @@ def test_a_look_tells_columns_and_first_rows(tmp_path: Path) -> None:
 CELLS = st.text(alphabet=st.sampled_from('ab",\n;é '), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(table=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12), size=st.integers(1, 40))
 def test_records_end_where_csv_says_wherever_blocks_do(table: list[tuple[str, str]], size: int) -> None:
     """Python's own reader is the second opinion."""

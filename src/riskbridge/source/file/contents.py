@@ -30,15 +30,17 @@ class FileContents:
     Args:
         path: The file.
         encoding: A word of `ENCODINGS`.
+        block_bytes: How much is read at a time.
 
     Raises:
         ConfigError: `file.missing`, `file.unreadable`: it is not there, or may not be read.
     """
 
-    def __init__(self, path: Path, encoding: str = AUTO) -> None:
+    def __init__(self, path: Path, encoding: str = AUTO, *, block_bytes: int = BLOCK_BYTES) -> None:
         self.path = path
         self.name = path.name
         self._encoding = encoding
+        self._block_bytes = block_bytes
         self._hash = hashlib.sha256()
         with _reading(path):
             found = path.stat()
@@ -70,7 +72,7 @@ class FileContents:
         line = 1
         with _reading(self.path), self.path.open("rb") as raw:
             stream = self._unpacked(_Hashed(raw, self._hash))
-            while block := stream.read(BLOCK_BYTES):
+            while block := stream.read(self._block_bytes):
                 if decoder is None:
                     decoder, block = self._decoder(block)
                 text = self._decode(decoder, block, line)
@@ -85,7 +87,7 @@ class FileContents:
     def digest(self) -> None:
         """Read the file for its hash alone."""
         with _reading(self.path), self.path.open("rb") as raw:
-            while block := raw.read(BLOCK_BYTES):
+            while block := raw.read(self._block_bytes):
                 self._hash.update(block)
         self.require_unchanged()
 

@@ -14,7 +14,7 @@ from riskbridge.model.source_model import SourceModel
 from riskbridge.source.budget import Spending
 from riskbridge.source.file.chunk import Chunk, Reader
 from riskbridge.source.file.columns import Unfit, to_rejects, to_rows
-from riskbridge.source.file.contents import FileContents
+from riskbridge.source.file.contents import BLOCK_BYTES, FileContents
 from riskbridge.source.file.delimited import DelimitedReader
 from riskbridge.source.file.files import find_files
 from riskbridge.source.file.json_lines import JsonLinesReader
@@ -102,15 +102,19 @@ class FileSource:
         settings: How they are found and written.
         roles: What they hold, devices before findings.
         home: The home directory, of which uploads alone may be read.
+        block_bytes: How much of a file makes a page.
     """
 
     calls = 0
     """Nobody is called."""
 
-    def __init__(self, settings: FileSettings, roles: Sequence[FileRole], home: Path) -> None:
+    def __init__(
+        self, settings: FileSettings, roles: Sequence[FileRole], home: Path, *, block_bytes: int = BLOCK_BYTES
+    ) -> None:
         self._settings = settings
         self._roles = {role.model.stream: role for role in roles}
         self._home = home
+        self._block_bytes = block_bytes
         self._read: dict[str, list[FileRead]] = {}
 
     def __enter__(self) -> Self:
@@ -193,7 +197,7 @@ class FileSource:
         read: list[FileRead] = []
         number = 0
         for path in find_files(role.patterns, takes=self._settings.takes, home=self._home):
-            contents, unfit = FileContents(path, self._settings.encoding), Unfit()
+            contents, unfit = self._contents(path), Unfit()
             reader = self._reader(contents, role)
             rows = refused = 0
             for part, (chunk, is_last) in enumerate(_with_last(reader.chunks())):
@@ -219,7 +223,7 @@ class FileSource:
         self._read[role.model.stream] = read
 
     def _look(self, path: Path, role: FileRole, rows: int) -> FileLook:
-        reader = self._reader(FileContents(path, self._settings.encoding), role)
+        reader = self._reader(self._contents(path), role)
         chunk = next(iter(reader.chunks()))
         shown = to_rows(chunk, role.model, 0, Unfit()).slice(0, rows)
         fields = [f.name for f in role.model.fields]
@@ -232,6 +236,9 @@ class FileSource:
             tuple(shown.select(known).to_pylist()),
             tuple(r.detail for r in chunk.refused[:rows]),
         )
+
+    def _contents(self, path: Path) -> FileContents:
+        return FileContents(path, self._settings.encoding, block_bytes=self._block_bytes)
 
     def _reader(self, contents: FileContents, role: FileRole) -> Reader:
         kind = self._settings.reader if self._settings.reader != AUTO else kind_of(contents)
