@@ -21,6 +21,7 @@ class Wire:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # words are short, and each is waited for
         self._reader = connection.makefile("r", encoding="utf-8", newline="\n")
         self._sending = threading.Lock()
 
