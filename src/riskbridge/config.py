@@ -66,6 +66,19 @@ class _Switch:
         return self._words[word]
 
 
+class _Folders:
+    allowed = f"whole paths of folders, as a list or with '{os.pathsep}' between them"
+
+    def parse(self, value: object) -> tuple[Path, ...]:
+        texts = value.split(os.pathsep) if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple):
+            raise ValueError  # noqa: TRY004 - one error for whatever cannot be
+        folders = tuple(Path(str(text)).expanduser() for text in texts if str(text).strip())
+        if not all(folder.is_absolute() for folder in folders):
+            raise ValueError
+        return folders
+
+
 def _setting(kind: _Kind, description: str, default: Any) -> Any:
     metadata = {"kind": kind, "description": description}
     if callable(default):
@@ -85,6 +98,7 @@ class Settings:
         largest_drop_percent: Share of the open detections that may vanish in one run before closings are held, 1 to 100.
         largest_upload_mib: Size of the largest file that is taken over REST, MiB, 1 to 1,048,576.
         largest_merge: Source records that one value may put together before it counts as a placeholder, 2 to 1,000.
+        file_folders: Folders of which callers over the network may name files, besides the home's `files`; absolute.
         home_wait_s: How long a command waits for another one on the same home to end, 0 to 3,600 s.
         log_level: Least severe message that is logged: `debug`, `info`, `warning` or `error`.
         log_json: Log lines are JSON objects.
@@ -101,6 +115,9 @@ class Settings:
     largest_upload_mib: int = _setting(_Whole(1, 1 << 20), "Size of the largest file taken over REST, MiB", 2048)
     largest_merge: int = _setting(
         _Whole(2, 1_000), "Source records that one value may put together before it counts as a placeholder", 50
+    )
+    file_folders: tuple[Path, ...] = _setting(
+        _Folders(), "Folders of which callers over the network may name files, besides the home's `files`", ()
     )
     home_wait_s: int = _setting(_Whole(0, 3600), "Seconds a command waits for another one on the same home to end", 10)
     log_level: str = _setting(_Word(*LOG_LEVELS), "Least severe message that is logged", "warning")
@@ -141,6 +158,11 @@ class Settings:
         return self.home / "feeds"
 
     @property
+    def files_path(self) -> Path:
+        """Files that callers over the network may name; it need not exist."""
+        return self.home / "files"
+
+    @property
     def simulator_path(self) -> Path:
         """The simulator's certificate authority."""
         return self.home / "simulator"
@@ -162,12 +184,18 @@ def describe_settings() -> list[SettingDescription]:
     shown = [SettingDescription("home", f"{_PREFIX}HOME", "Where everything is kept", "a directory", DEFAULT_HOME)]
     for f in fields(Settings):
         if f.metadata:
-            default = str(f.default).lower() if isinstance(f.default, bool | int | str) else "cores of the machine"
+            default = _default_as_text(f.default)
             kind: _Kind = f.metadata["kind"]
             shown.append(
                 SettingDescription(f.name, _variable(f.name), f.metadata["description"], kind.allowed, default)
             )
     return shown
+
+
+def _default_as_text(default: object) -> str:
+    if default == ():
+        return "none"
+    return str(default).lower() if isinstance(default, bool | int | str) else "cores of the machine"
 
 
 def load_settings(

@@ -58,6 +58,8 @@ def staged(engine: DuckDBEngine, events: list[Any]) -> Any:
 
 
 def outcome(engine: DuckDBEngine, events: list[Any]) -> tuple[list[Any], list[Any]]:
+    # A fork numbers its tables from 0, so that the same question is put into SQL once.
+    engine = engine.fork()
     links = engine.from_arrow(
         pa.table({"external_asset_id": ["d1", "d2"], "source_asset_id": ["s1", "s2"], "asset_id": ["a1", "a2"]}), LINKS
     )
@@ -65,6 +67,7 @@ def outcome(engine: DuckDBEngine, events: list[Any]) -> tuple[list[Any], list[An
     folded = fold_changes(engine, STREAM, staged(engine, events), links, current, "c", None)
     there = engine.records(folded.records.select("source_asset_id", "product_version", "cve_id"))
     gone = engine.records(folded.said_fixed)
+    engine.close()
     return sorted(tuple(r.values()) for r in there), sorted(str(r["detection_id"]) for r in gone)
 
 

@@ -12,6 +12,7 @@ from riskbridge.identity.join import Bounds
 from riskbridge.identity.match import Judged, identify
 from riskbridge.identity.naming import name_assets
 from riskbridge.model.target import SOURCE_ASSET
+from riskbridge.store.engine import DuckDBEngine
 
 RECORD = {c.name: c.type for c in SOURCE_ASSET if not c.name.startswith("valid_")}
 LINK = {"source_asset_id": "string", "asset_id": "string"}
@@ -45,32 +46,30 @@ def apart(n: str, row: dict) -> dict:
     return row | changed | {"asset_name": name, "mac_addresses": macs}
 
 
-@pytest.fixture(scope="module")
-def tables():
-    """A function that makes tables of rows, and one that computes a table once."""
-    con = ibis.duckdb.connect()
-    con.raw_sql("SET TimeZone='UTC'")
-
-    def table(rows: list[dict], types: dict[str, str]):
-        columns = {name: [row.get(name) for row in rows] for name in types}
-        name = ibis.util.gen_name("t")
-        return con.create_table(name, pa.table(columns, schema=ibis.schema(types).to_pyarrow()), temp=True)
-
-    def materialise(expression):
-        name = ibis.util.gen_name("step")
-        con.raw_sql(f"CREATE TEMP TABLE {name} AS {ibis.to_sql(expression, dialect='duckdb')}")
-        return con.table(name)
-
-    return table, materialise
+def as_arrow(rows: list[dict], types: dict[str, str]) -> pa.Table:
+    columns = {name: [row.get(name) for row in rows] for name in types}
+    return pa.table(columns, schema=ibis.schema(types).to_pyarrow())
 
 
 @pytest.fixture(scope="module")
-def asset_ids(tables):
+def engine(tmp_path_factory):
+    made = DuckDBEngine(tmp_path_factory.mktemp("laws") / "laws.duckdb")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def asset_ids(engine):
     """A function from records and stored links to the asset id of each record."""
-    table, materialise = tables
-    names = table([], {"connector_id": "string", "source_name": "string"})
 
     def run(records: dict[str, dict], previous: dict[str, str] | None = None, merges=(), splits=()) -> dict[str, str]:
+        # A fork numbers its tables from 0, so that the same question is put into SQL once.
+        here = engine.fork()
+
+        def table(rows: list[dict], types: dict[str, str]):
+            return here.from_arrow(as_arrow(rows, types), types)
+
+        names = table([], {"connector_id": "string", "source_name": "string"})
         rows = [{"source_asset_id": i, "external_asset_id": i} | row for i, row in records.items()]
         links = [{"source_asset_id": i, "asset_id": asset} for i, asset in (previous or {}).items()]
         bounds = Bounds(max_records_per_asset=5)
@@ -82,12 +81,13 @@ def asset_ids(tables):
             table(rows, RECORD),
             table(links, LINK),
             make_book({}),
-            materialise,
+            here.materialise,
             bounds,
             source_names=names,
             judged=judged,
         )
-        found = plan.links.select("source_asset_id", "asset_id").to_pyarrow().to_pylist()
+        found = here.records(plan.links.select("source_asset_id", "asset_id"))
+        here.close()
         assert len(found) == len(records)
         return {row["source_asset_id"]: row["asset_id"] for row in found}
 
@@ -130,15 +130,17 @@ def test_what_a_person_put_together_stays_so_and_what_they_took_apart_too(asset_
 
 @settings(max_examples=examples(20), deadline=None)
 @given(history=st.lists(groupings, min_size=2, max_size=4))
-def test_through_any_history_an_asset_has_one_id_and_no_other_asset_has_it(tables, history):
-    table, _ = tables
+def test_through_any_history_an_asset_has_one_id_and_no_other_asset_has_it(engine, history):
     ids: dict[str, str] = {}
     for groups in history:
         heads = {group: min(i for i, g in groups.items() if g == group) for group in groups.values()}
         rows = [{"source_asset_id": i, "component": heads[group]} for i, group in groups.items()]
         links = [{"source_asset_id": i, "asset_id": asset} for i, asset in ids.items()]
-        components = table(rows, {"source_asset_id": "string", "component": "string"})
-        named = name_assets(components, table(links, LINK)).to_pyarrow().to_pylist()
+        here = engine.fork()
+        types = {"source_asset_id": "string", "component": "string"}
+        components, known = (here.from_arrow(as_arrow(r, t), t) for r, t in ((rows, types), (links, LINK)))
+        named = here.records(name_assets(components, known))
+        here.close()
         ids = {row["source_asset_id"]: row["asset_id"] for row in named}
         pairs = {(row["component"], row["asset_id"]) for row in named}
         assert len(pairs) == len({head for head, _ in pairs}) == len({asset for _, asset in pairs})

@@ -75,6 +75,8 @@ def seen_row(identity: int, what: int) -> dict[str, Any]:
 def step(engine: DuckDBEngine, stored: list[dict[str, Any]], sights: list[int], number: int, *, may_close: bool) -> Any:
     """New versions of detections by id, as the stages give them."""
     at = sighting(number)
+    # A fork numbers its tables from 0, so that the same question is put into SQL once.
+    engine = engine.fork()
     seen = as_table(engine, SEEN, [seen_row(i, what) for i, what in enumerate(sights) if what])
     current = as_table(engine, COLUMNS, stored)
     gone = engine.materialise(missing(seen, current, at))
@@ -90,6 +92,7 @@ def step(engine: DuckDBEngine, stored: list[dict[str, Any]], sights: list[int], 
     else:
         parts.append(diff_missing(gone, at).select(*OUTCOMES))
     found = engine.records(ibis.union(*parts))
+    engine.close()
     assert len({r["detection_id"] for r in found}) == len(found)
     return {r["detection_id"]: r for r in found}
 

@@ -22,12 +22,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 WINDOWS, EVERY = 'operatingSystem:"Windows"', "not asset.name:nobody"
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, devices=25, findings_per_device=20)
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A tenant that was read once, to copy."""
+    made = World(tmp_path_factory.mktemp("read"), devices=10, findings_per_device=20)
     with made.simulator:
         made.connect("home")
         made.read("home", "paged")
+    return made
+
+
+@pytest.fixture
+def world(read: World, tmp_path: Path) -> Iterator[World]:
+    made = read.copied(tmp_path, "home")
+    with made.simulator:
         yield made
 
 

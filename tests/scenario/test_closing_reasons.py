@@ -10,17 +10,25 @@ import ibis
 import pytest
 from tests.scenario.test_strategies import World
 
-from riskbridge.model.target import EVENT
+from riskbridge.model.target import DETECTION, EVENT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, devices=30, findings_per_device=20)
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A tenant that was read once, to copy."""
+    made = World(tmp_path_factory.mktemp("read"), devices=30, findings_per_device=20)
     with made.simulator:
         made.connect("home")
         made.read("home", "paged")
+    return made
+
+
+@pytest.fixture
+def world(read: World, tmp_path: Path) -> Iterator[World]:
+    made = read.copied(tmp_path, "home")
+    with made.simulator:
         made.let_pass(hours=1)
         yield made
 
@@ -82,9 +90,13 @@ def test_a_device_that_comes_back_under_a_new_id_keeps_its_findings(world: World
         for asset in app.list_assets(limit=1000).rows:
             if asset["source_count"] > 1:
                 rows += app.list_findings(f"asset.id:{asset['asset_id']}", limit=1000).rows
-        closed = [d for r in rows for d in app.explain_finding(r["finding_id"])["detections"] if d["closed_at"]]
+        detections = app.engine.records(app.warehouse.current(DETECTION).filter(ibis._.closed_at.notnull()))
+        explained = app.explain_finding(rows[0]["finding_id"])["detections"]
+    named = {r["finding_id"] for r in rows}
     assert {r["status"] for r in rows} == {"ACTIVE"}
-    assert {d["close_reason"] for d in closed} == {"device-reimaged"}
+    assert {d["finding_id"] for d in detections} <= named
+    assert {d["close_reason"] for d in detections} == {"device-reimaged"}
+    assert {d["close_reason"] for d in explained if d["closed_at"]} == {"device-reimaged"}
     assert len(happened["fresh"]) == 2
 
 

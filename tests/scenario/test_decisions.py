@@ -20,20 +20,20 @@ DECIDED = ("verdict", "accepted_until", "owner", "due_on", "decision_tags", "not
 
 
 @pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def read(tmp_path_factory: pytest.TempPathFactory) -> World:
     made = World(tmp_path_factory.mktemp("decisions"), devices=12, findings_per_device=12)
     with made.simulator:
-        yield made
+        made.connect("home")
+        made.read("home", "paged")
+    return made
 
 
 @pytest.fixture
-def world(read: World, tmp_path: Path) -> World:
-    read.folder = tmp_path
-    read.let_pass(hours=1)
-    read.connect("home")
-    read.read("home", "paged")
-    read.let_pass(hours=1)
-    return read
+def world(read: World, tmp_path: Path) -> Iterator[World]:
+    made = read.copied(tmp_path, "home")
+    with made.simulator:
+        made.let_pass(hours=1)
+        yield made
 
 
 def say(app: App, **values: Any) -> Decision:

@@ -19,12 +19,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 NARROW = "healthStatus eq 'Inactive'"
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, devices=30, findings_per_device=20)
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A tenant that was read once, to copy."""
+    made = World(tmp_path_factory.mktemp("read"), devices=30, findings_per_device=20)
     with made.simulator:
         made.connect("home")
         made.read("home", "paged")
+    return made
+
+
+@pytest.fixture
+def world(read: World, tmp_path: Path) -> Iterator[World]:
+    made = read.copied(tmp_path, "home")
+    with made.simulator:
         made.let_pass(hours=1)
         yield made
 

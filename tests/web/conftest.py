@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,9 @@ class Served:
 def start_serving(home: Path, *options: str) -> Served:
     """`riskbridge serve` on a free port, once it says where it is."""
     words = [sys.executable, "-m", "riskbridge.cli", "--home", str(home), "serve", "--port", "0", *options]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    # What tests name over the network, such as the simulator's authority, is in folders of their own.
+    folders = os.environ.get("RISKBRIDGE_FILE_FOLDERS", tempfile.gettempdir())
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "RISKBRIDGE_FILE_FOLDERS": folders}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     address, link = "", ""

@@ -99,7 +99,15 @@ def test_a_draft_of_files_is_looked_at_and_saved_with_all_that_belongs_to_it(emp
         False,
         "file.missing",
     )
-    more = {"findings": ["upload:nessus.csv"], "description": "Ours", "schedule": {"every": "1d", "at": "06:00"}}
+    secret = str(empty.home / "key")
+    client.patch(address, json={"values": {"findings": secret, "format": "csv"}}, headers={"if-match": "*"})
+    assert client.post(f"{address}/test").status_code == 400
+    more = {
+        "findings": ["upload:nessus.csv"],
+        "format": "tenable",
+        "description": "Ours",
+        "schedule": {"every": "1d", "at": "06:00"},
+    }
     changed = client.patch(address, json={"values": more}, headers={"if-match": "*"})
     early = client.post(f"{address}/finish", json={}, headers={"if-match": changed.headers["etag"]})
     assert (early.status_code, early.json()["code"]) == (400, "draft.untested")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ NO_HTTP = b"Invalid HTTP request received."
 """What the server says of heads that are no HTTP, before anything of ours is asked."""
 LONGEST_ADDRESS = 30_000
 NOWHERE = "https://127.0.0.1:9"
+LOST = f"{tempfile.gettempdir()}/nowhere"
+"""A file that may be named, and is not there."""
 CHECKS = (
     not_a_server_error,
     conformance.status_code_conformance,
@@ -64,7 +67,7 @@ def token(home: Served) -> str:
 def known(home: Served, token: str) -> dict[str, str]:
     """What there is, by the names that addresses have for it."""
     client = home.client(headers={"authorization": f"Bearer {token}"})
-    assert client.patch("/api/v1/feeds/kev", json={"url": "/nowhere"}, headers={"if-match": "*"}).status_code == 200
+    assert client.patch("/api/v1/feeds/kev", json={"url": LOST}, headers={"if-match": "*"}).status_code == 200
     rows: dict[str, Any] = {n: client.get(f"/api/v1/{n}").json()["rows"][0] for n in ("findings", "assets", "runs")}
     return {
         "finding_id": rows["findings"]["finding_id"],
@@ -88,7 +91,7 @@ def aim(case: Case, known: dict[str, str]) -> None:
     if isinstance(case.body, dict) and "tenant_id" in case.body:
         case.body |= {"login_url": NOWHERE, "api_url": NOWHERE, "audience": NOWHERE}
     if isinstance(case.body, dict) and "location" in case.body:
-        case.body["location"] = "/nowhere"
+        case.body["location"] = LOST
     if case.path == "/feeds/refresh" and isinstance(case.body, dict):
         case.body["feeds"] = ["kev"]
 

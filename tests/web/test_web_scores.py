@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_feeds_are_shown_changed_read_and_refused(client: httpx.Client, tenant: 
     assert [(r["feed"], r["problem"], r["cves"] > 0) for r in done["rows"]] == [("kev", None, True)]
     not_due = client.post(f"{API}/feeds/refresh", json={"feeds": ["kev"], "is_due_only": True}).json()
     assert not_due == {"count": 0, "rows": [], "rescored": None}
-    lost = client.post(f"{API}/feeds/kev/import", json={"location": "/nowhere.json"})
+    lost = client.post(f"{API}/feeds/kev/import", json={"location": f"{tempfile.gettempdir()}/nowhere.json"})
     assert (lost.status_code, lost.json()["code"]) == (400, "feeds.unreadable")
     assert client.get(f"{API}/feeds/none").json()["code"] == "feeds.unknown"
     assert client.post(f"{API}/rescore").json()["rescored"]["findings"] == 0

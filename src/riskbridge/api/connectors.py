@@ -15,10 +15,16 @@ from riskbridge.errors import InputError
 from riskbridge.model.connector import Connector, Profile, new_connector, new_profile
 from riskbridge.model.run import RunRecord
 from riskbridge.preview import count_matches
+from riskbridge.security.file_folders import FileFolders, secret_file
 from riskbridge.service import Service
 from riskbridge.store.config.store import ConfigStore
 
 router = APIRouter(tags=["connectors"])
+_FILES = (
+    ("The certificate", "certificate"),
+    ("The token file", "federated_token_file"),
+    ("The CA bundle", "ca_bundle"),
+)
 
 
 def shown(service: Service, connector: Connector) -> dict[str, Any]:
@@ -58,15 +64,30 @@ def run_as_dict(record: RunRecord) -> dict[str, Any]:
     return values | {n: values[n].isoformat() if values[n] else None for n in times}
 
 
-def make_connector(shape: ConnectorShape) -> tuple[Connector, Profile]:
+def require_files(service: Service, shape: ConnectorShape | ConnectorEdit, before: Connector | None = None) -> None:
+    """Raise where files are named that callers over the network may not name; what a connector has already may stay.
+
+    Raises:
+        InputError: `file.not-allowed`, `file.bad-path`.
+    """
+    named = [(what, getattr(shape, name)) for what, name in _FILES]
+    kept = [getattr(before, name) for _, name in _FILES] + [secret_file(before.client_secret)] if before else []
+    # The simulator's authority is no secret, and what a trial connects with.
+    simulators = str(service.app.settings.simulator_path / "ca.pem")
+    secret = ("The secret's file", secret_file(shape.client_secret))
+    FileFolders.of(service.app.settings).require([secret, *named], kept=[*kept, simulators])
+
+
+def make_connector(service: Service, shape: ConnectorShape) -> tuple[Connector, Profile]:
     """The connector and profile that a shape describes.
 
     Raises:
-        RiskbridgeError: `cloud.unknown`, `filter.*`, `connector.*`: what cannot be.
+        RiskbridgeError: `cloud.unknown`, `filter.*`, `connector.*`, `file.not-allowed`: what cannot be.
     """
     from riskbridge.source.defender.clouds import find_cloud  # noqa: PLC0415 - loads httpx
     from riskbridge.source.defender.filters import check_filters  # noqa: PLC0415
 
+    require_files(service, shape)
     hosts = find_cloud(shape.cloud)
     check_filters(shape.device_filter, shape.finding_filter)
     connector = new_connector(
@@ -99,7 +120,7 @@ def make_connector(shape: ConnectorShape) -> tuple[Connector, Profile]:
 
 def check(service: Service, shape: ConnectorShape) -> dict[str, Any]:
     """The connection test of a connector that is not saved yet, item by item."""
-    connector, _ = make_connector(shape)
+    connector, _ = make_connector(service, shape)
     report = service.app.check_connector(connector, client_secret=shape.client_secret)
     return {"ok": report.is_ok, "items": [asdict(i) for i in report.items]}
 
@@ -111,7 +132,7 @@ def add(service: Service, shape: ConnectorShape, *, actor: str | None = None) ->
         RiskbridgeError: The name is taken, or the test's first failed item.
     """
     app = service.app if actor is None else service.app.acting_as(actor)
-    connector, profile = make_connector(shape)
+    connector, profile = make_connector(service, shape)
     app.require_free_name(connector.name)
     app.check_connector(connector, client_secret=shape.client_secret).require_passed()
     return app.add_connector(connector, profile, client_secret=shape.client_secret)
@@ -139,7 +160,7 @@ def check_unsaved(_: Asked, service: Served, shape: ConnectorShape) -> CheckShow
 @router.post("/connectors/count")
 def count_unsaved(_: Asked, service: Served, shape: ConnectorShape) -> MatchesShown:
     """Count what the filters of a connector that is not saved would keep; asks the source, stores nothing."""
-    connector, profile = make_connector(shape)
+    connector, profile = make_connector(service, shape)
     connector = replace(connector, client_secret=shape.client_secret)
     return MatchesShown.model_validate(count_matches(service.app, connector, profile))
 
@@ -156,6 +177,7 @@ def change_connector(
 ) -> ConnectorShown:
     """Change a connector; where that touches how the source is reached, once the connection test has passed."""
     app = service.app.acting_as(caller.account.name)
+    require_files(service, edit, app.store.get_connector(name))
     changes = edit.model_dump(exclude_unset=True, exclude={"client_secret", "cloud"}, mode="json")
     plan = plan_connector(
         app.store.get_connector(name),

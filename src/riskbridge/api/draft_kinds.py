@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from riskbridge import file_setup
 from riskbridge.api import connectors as over_connectors
-from riskbridge.api.files import FileConnectorShape, FilesShape
+from riskbridge.api.files import FileConnectorShape, FilesShape, require_paths
 from riskbridge.api.shapes import ConnectorShape, ProfileShape
 from riskbridge.app import App
 from riskbridge.connectors import change_profile, check_profile
@@ -50,7 +50,7 @@ class DraftKind(Protocol):
     def check(self, service: Service, draft: Draft) -> dict[str, Any]:
         """What the connection test says, as plain data; raises where there is nothing to test yet."""
 
-    def check_rest(self, app: App, draft: Draft) -> None:
+    def check_rest(self, service: Service, app: App, draft: Draft) -> None:
         """Raise what else cannot be saved."""
 
     def save(self, service: Service, app: App, draft: Draft, actor: str) -> Connector:
@@ -71,11 +71,11 @@ class TenantDraft:
         values = {n: v for n, v in draft.values.items() if n not in PROFILE}
         return over_connectors.check(service, self._shape(replace(draft, values={"name": "draft", **values})))
 
-    def check_rest(self, app: App, draft: Draft) -> None:
+    def check_rest(self, service: Service, app: App, draft: Draft) -> None:
         """The name is free, and the profile can be."""
         shape = self._shape(draft)
         app.require_free_name(shape.name)
-        _, profile = over_connectors.make_connector(shape)
+        _, profile = over_connectors.make_connector(service, shape)
         check_profile(app, replace(profile, **_profile_changes(draft)))
 
     def save(self, service: Service, app: App, draft: Draft, actor: str) -> Connector:
@@ -87,7 +87,7 @@ class TenantDraft:
     def count(self, service: Service, draft: Draft) -> dict[str, Any]:
         """Ask the tenant how many match."""
         shape = self._shape(replace(draft, values={"name": "draft", **draft.values}))
-        connector, profile = over_connectors.make_connector(shape)
+        connector, profile = over_connectors.make_connector(service, shape)
         return count_matches(service.app, replace(connector, client_secret=shape.client_secret), profile)
 
     def _shape(self, draft: Draft) -> ConnectorShape:
@@ -102,18 +102,18 @@ class FilesDraft:
 
     def check(self, service: Service, draft: Draft) -> dict[str, Any]:
         """Look at the files."""
-        connector, _ = self._plan(service.app, replace(draft, values={**draft.values, "name": "draft"}))
+        connector, _ = self._plan(service, service.app, replace(draft, values={**draft.values, "name": "draft"}))
         report = service.app.check_connector(connector)
         return {"ok": report.is_ok, "items": [asdict(i) for i in report.items]}
 
-    def check_rest(self, app: App, draft: Draft) -> None:
+    def check_rest(self, service: Service, app: App, draft: Draft) -> None:
         """The name is free, and map and models fit the files."""
-        connector, _ = self._plan(app, draft)
+        connector, _ = self._plan(service, app, draft)
         app.require_free_name(connector.name)
 
     def save(self, service: Service, app: App, draft: Draft, actor: str) -> Connector:  # noqa: ARG002 - `app` knows who
         """Keep the connector with its profile, its files looked at once more."""
-        return file_setup.add_connector(app, *self._plan(app, draft))
+        return file_setup.add_connector(app, *self._plan(service, app, draft))
 
     def count(self, service: Service, draft: Draft) -> dict[str, Any]:  # noqa: ARG002 - of every kind
         """Refused: files have no filters.
@@ -127,8 +127,9 @@ class FilesDraft:
             remedy="Look at the files with the draft's test.",
         )
 
-    def _plan(self, app: App, draft: Draft) -> tuple[Connector, Profile]:
+    def _plan(self, service: Service, app: App, draft: Draft) -> tuple[Connector, Profile]:
         shape = FileConnectorShape.model_validate(given_values(draft, FileConnectorShape, {}))
+        require_paths(service, shape.settings())
         connector, profile = file_setup.plan_connector(
             app,
             shape.name,

@@ -224,7 +224,7 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
             code="draft.untested",
             remedy="Test the connection, mend what it names, then save.",
         )
-    kind.check_rest(app, draft)
+    kind.check_rest(service, app, draft)
     timing, score_map = parse_draft_timing(draft, service.clock.now()), parse_draft_score_map(draft)
     connector = kind.save(service, app, draft, actor)
     if (rules := parse_draft_rules(draft)) is not None:

@@ -16,6 +16,7 @@ from riskbridge.app import App
 from riskbridge.errors import InputError
 from riskbridge.feeds import SETTING, import_feed, list_feeds, list_sources, refresh, rescore, save_source
 from riskbridge.model.feed import FEED_KINDS
+from riskbridge.security.file_folders import FileFolders
 from riskbridge.service import Service
 
 router = APIRouter(tags=["feeds"])
@@ -136,6 +137,7 @@ def edit_feed(
         app = service.app.acting_as(caller.account.name)
         source, change = _source(app, feed), store.find_change("setting", SETTING)
         require_match(if_match, source, f"The source of '{feed}'", shown=_shown(app, feed), change=change)
+        _require_file(service, edit.url, kept=source["url"])
         save_source(app, feed, **edit.model_dump(exclude_unset=True))
         set_tag(response, _source(app, feed))
         return FeedShown.model_validate(_shown(app, feed))
@@ -144,6 +146,7 @@ def edit_feed(
 @router.post("/feeds/{feed}/import")
 def take_feed(caller: Asked, service: Served, feed: str, shape: FeedImport) -> Imported:
     """Read a feed from a path on the server or a URL, keep it, and score everything anew with it."""
+    _require_file(service, shape.location, kept=_source(service.app, feed)["url"])
     app = service.app.acting_as(caller.account.name)
     version = import_feed(
         app, feed, shape.location, released_on=shape.released_on, is_older_accepted=shape.is_older_accepted
@@ -162,6 +165,12 @@ def _rescore(service: Service, actor: str, why: str) -> Moved | None:
     with service.changing(actor) as app:
         moved = rescore(app, why)
     return None if moved is None else Moved.model_validate(moved)
+
+
+def _require_file(service: Service, location: str, *, kept: str) -> None:
+    """Raise for a path that callers over the network may not name; that from which the feed comes anyway may stay."""
+    if not location.lower().startswith(("http://", "https://")):
+        FileFolders.of(service.app.settings).require([("The feed's file", location)], kept=[kept])
 
 
 def _source(app: App, feed: str) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from riskbridge.file_setup import (
     plan_change,
     plan_connector,
 )
-from riskbridge.model.file_settings import FileSettings, file_settings_of, parse_delimiter
+from riskbridge.model.file_settings import UPLOAD, FileSettings, file_settings_of, parse_delimiter
+from riskbridge.security.file_folders import FileFolders
+from riskbridge.service import Service
 
 router = APIRouter(tags=["files"])
 _Path = Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -125,6 +127,7 @@ def show_formats(_: Asked) -> Rows[FormatShown]:
 @router.post("/files/look")
 def look(_: Asked, service: Served, shape: FilesShape) -> dict[str, list[LookShown]]:
     """The columns and first rows of files as a run would read them, by stream; nothing is stored."""
+    require_paths(service, shape.settings())
     found = look_at_files(service.app, shape.settings())
     return {stream: [LookShown.model_validate(asdict(one)) for one in looks] for stream, looks in found.items()}
 
@@ -156,12 +159,27 @@ def change(
     if "delimiter" in changes:
         changes["delimiter"] = parse_delimiter(changes["delimiter"])
     after = plan_change(before, changes)
+    if after.file is not None:
+        require_paths(service, after.file, before.file)
     with service.editing(caller.account.name) as store:
         require_unchanged(service, store, store.get_connector(before.name), tag_of(asdict(before)))
         return show(service, change_connector(app, before, after), response)
 
 
+def require_paths(service: Service, settings: FileSettings, before: FileSettings | None = None) -> None:
+    """Raise for paths that callers over the network may not name; those that a connector reads already may stay.
+
+    Raises:
+        InputError: `file.not-allowed`, `file.bad-path`.
+    """
+    kept = (*before.findings, *before.assets) if before is not None else ()
+    paths = (*settings.findings, *settings.assets)
+    named = [("The path", path) for path in paths if not path.startswith(UPLOAD)]
+    FileFolders.of(service.app.settings).require(named, kept=kept)
+
+
 def _planned(service: Served, shape: FileConnectorShape) -> Any:
+    require_paths(service, shape.settings())
     return plan_connector(
         service.app,
         shape.name,

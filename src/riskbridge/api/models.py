@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskbridge.api.access import Asked, Served
 from riskbridge.api.etag import IfMatch, require_match, set_tag
-from riskbridge.api.files import FilesShape
+from riskbridge.api.files import FilesShape, require_paths
 from riskbridge.api.model_shapes import Inferred, ModelShown, ModelSummary
 from riskbridge.api.shapes import Rows
 from riskbridge.data_models import find_source_model, list_models, show_model
@@ -63,6 +63,7 @@ def list_data_models(_: Asked, service: Served) -> dict[str, Any]:
 def infer_data_model(_: Asked, service: Served, shape: InferShape) -> dict[str, Any]:
     """Make a data model from a sample, with what was found in each column; nothing is stored."""
     settings = shape.settings()
+    require_paths(service, settings)
     found = infer_from(service.app, settings.findings[0], settings, shape.name, shape.stream)
     return {"model": found.model.as_dict(), "columns": [asdict(c) for c in found.columns], "rows": found.rows}
 

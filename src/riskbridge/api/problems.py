@@ -36,6 +36,7 @@ _BY_CODE = {
     "account.bad-csrf": HTTPStatus.FORBIDDEN,
     "account.foreign-origin": HTTPStatus.FORBIDDEN,
     "account.read-only": HTTPStatus.FORBIDDEN,
+    "file.not-allowed": HTTPStatus.FORBIDDEN,
     "view.not-yours": HTTPStatus.FORBIDDEN,
     "account.wait": HTTPStatus.TOO_MANY_REQUESTS,
     "edit.no-tag": HTTPStatus.PRECONDITION_REQUIRED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from riskbridge.cli.options import Home, Json
 from riskbridge.cli.terminal import ask_secret, current_session
 from riskbridge.model.connector import Strategy
 
@@ -27,15 +29,6 @@ app = typer.Typer(
 connector_app = typer.Typer(help="Connections to Defender tenants.", no_args_is_help=True)
 app.add_typer(connector_app, name="connector")
 
-Home = Annotated[
-    Path | None,
-    typer.Option("--home", help="Where riskbridge keeps everything; else $RISKBRIDGE_HOME, else ~/.riskbridge"),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output")]
-Limit = Annotated[int, typer.Option("--limit", min=0, max=100_000, help="Rows to show")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", help="As it was after that run, or at that time, such as 2027-01-31")
-]
 _state: dict[str, Path | None] = {"home": None}
 
 
@@ -365,8 +358,8 @@ def open_app(home: Path | None) -> App:
         raise ServedElsewhereError(load_settings(home=home or _state["home"]).home, error.address) from error
 
 
-def own_app(home: Path | None) -> App:
-    """The app on the home, owned by this process; for commands that start a server.
+def own_app(home: Path | None, flags: Mapping[str, Any] | None = None) -> App:
+    """The app on the home, owned by this process; for commands that start a server, whose flags set settings.
 
     Raises:
         RetryableError: `home.in-use`, `home.served`.
@@ -377,7 +370,7 @@ def own_app(home: Path | None) -> App:
     from riskbridge.security.logs import set_up_logging  # noqa: PLC0415
 
     words = [w for w in sys.argv[1:4] if not w.startswith("-")]
-    settings = load_settings(home=home or _state["home"])
+    settings = load_settings(home=home or _state["home"], flags=flags)
     set_up_logging(settings.log_level, as_json=settings.log_json)
     lock = HomeLock(
         settings.home,

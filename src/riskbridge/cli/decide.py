@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json
 
 
 @app.command()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, connector_app, open_app
+from riskbridge.cli.commands import app, connector_app, open_app
 from riskbridge.cli.model import model_app
+from riskbridge.cli.options import Description, Home, Json, spread
 from riskbridge.model.file_settings import UPLOAD, FileSettings, parse_delimiter
 
 if TYPE_CHECKING:
@@ -19,32 +20,89 @@ if TYPE_CHECKING:
 upload_app = typer.Typer(help="Files kept in the home for connectors to read.", no_args_is_help=True)
 app.add_typer(upload_app, name="upload")
 
-Paths = Annotated[
-    list[str] | None,
-    typer.Option("--findings", help="File with a row a finding: a path, a glob or upload:NAME; repeatable"),
-]
-AssetPaths = Annotated[
-    list[str] | None, typer.Option("--assets", help="File with a row a device, where there is one; repeatable")
-]
-Format = Annotated[str | None, typer.Option("--format", help="Ready-made format; riskbridge file formats lists them")]
-Model = Annotated[str | None, typer.Option("--model", help="Data model of findings, in place of a format's")]
-AssetModel = Annotated[str | None, typer.Option("--assets-model", help="Data model of devices, likewise")]
-Map = Annotated[str | None, typer.Option("--map", help="Transform map, in place of the format's own")]
-Reader = Annotated[str | None, typer.Option("--reader", help="auto, csv, jsonl or parquet")]
-Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", help="comma, semicolon, tab, pipe, one other character, or auto")
-]
-Qualifier = Annotated[str | None, typer.Option("--qualifier", help="Character around texts; '' for none")]
-Encoding = Annotated[str | None, typer.Option("--encoding", help="auto, utf-8, utf-16, windows-1252 and others")]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns")]
-Newest = Annotated[bool | None, typer.Option("--newest/--all", help="Of the files that match, the newest alone")]
-SourceName = Annotated[str | None, typer.Option("--source-name", help="What the source is called in the inventory")]
-Retain = Annotated[
-    bool | None, typer.Option("--retain-missing/--close-missing", help="Keep the status of what a file does not name")
-]
-
 file_app = typer.Typer(help="Files of other scanners: their formats, and a look into one.", no_args_is_help=True)
 app.add_typer(file_app, name="file")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """How a file is written; None for what was left out."""
+
+    reader: Annotated[str | None, typer.Option("--reader", help="auto, csv, jsonl or parquet")] = None
+    delimiter: Annotated[
+        str | None, typer.Option("--delimiter", help="comma, semicolon, tab, pipe, one other character, or auto")
+    ] = None
+    qualifier: Annotated[str | None, typer.Option("--qualifier", help="Character around texts; '' for none")] = None
+    encoding: Annotated[str | None, typer.Option("--encoding", help="auto, utf-8, utf-16, windows-1252 and others")] = (
+        None
+    )
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns")
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """What was said, by the names of `FileSettings`."""
+        return _said(
+            reader=self.reader,
+            delimiter=None if self.delimiter is None else parse_delimiter(self.delimiter),
+            qualifier=self.qualifier,
+            encoding=self.encoding,
+            has_header=self.header,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions(ReadingOptions):
+    """Which files, as what, and how they are written; None for what was left out."""
+
+    findings: Annotated[
+        list[str] | None,
+        typer.Option("--findings", help="File with a row a finding: a path, a glob or upload:NAME; repeatable"),
+    ] = None
+    assets: Annotated[
+        list[str] | None, typer.Option("--assets", help="File with a row a device, where there is one; repeatable")
+    ] = None
+    file_format: Annotated[
+        str | None, typer.Option("--format", help="Ready-made format; riskbridge file formats lists them")
+    ] = None
+    model: Annotated[str | None, typer.Option("--model", help="Data model of findings, in place of a format's")] = None
+    assets_model: Annotated[str | None, typer.Option("--assets-model", help="Data model of devices, likewise")] = None
+    newest: Annotated[bool | None, typer.Option("--newest/--all", help="Of the files that match, the newest alone")] = (
+        None
+    )
+
+    def given(self) -> dict[str, Any]:
+        """What was said, by the names of `FileSettings`; paths from the root on."""
+        paths = {"findings": self.findings, "assets": self.assets}
+        takes = None if self.newest is None else "newest" if self.newest else "all"
+        return ReadingOptions.given(self) | _said(
+            **{name: None if some is None else [_whole(p) for p in some] for name, some in paths.items()},
+            format=self.file_format,
+            findings_model=self.model,
+            assets_model=self.assets_model,
+            takes=takes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileConnectorOptions(FileOptions):
+    """A connector of files; None for what was left out."""
+
+    transform_map: Annotated[str | None, typer.Option("--map", help="Transform map, in place of the format's own")] = (
+        None
+    )
+    source_name: Annotated[
+        str | None, typer.Option("--source-name", help="What the source is called in the inventory")
+    ] = None
+    description: Description = None
+    retain_missing: Annotated[
+        bool | None,
+        typer.Option("--retain-missing/--close-missing", help="Keep the status of what a file does not name"),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """What was said, by the names of `FileSettings`."""
+        return FileOptions.given(self) | _said(source_name=self.source_name)
 
 
 @file_app.command("formats")
@@ -61,30 +119,20 @@ def file_formats(*, as_json: Json = False) -> None:
 
 
 @file_app.command("look")
+@spread
 def file_look(
-    findings: Paths = None,
-    assets: AssetPaths = None,
-    file_format: Format = None,
-    model: Model = None,
-    assets_model: AssetModel = None,
-    reader: Reader = None,
-    delimiter: Delimiter = None,
-    qualifier: Qualifier = None,
-    encoding: Encoding = None,
+    options: FileOptions,
     rows: Annotated[int, typer.Option(min=1, max=1000, help="First rows to show")] = 5,
     home: Home = None,
     *,
-    header: Header = None,
-    newest: Newest = None,
     as_json: Json = False,
 ) -> None:
     """Show the columns and first rows of files as a connector would read them; nothing is stored."""
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
     from riskbridge.file_setup import look_at_files  # noqa: PLC0415
 
-    given = _given(findings, assets, file_format, model, assets_model, reader, delimiter, qualifier, encoding)
     with open_app(home) as opened:
-        found = look_at_files(opened, _settings(given | _flags(header, newest)), rows=rows)
+        found = look_at_files(opened, _settings(options), rows=rows)
     if as_json:
         say_json({stream: [asdict(look) for look in looks] for stream, looks in found.items()})
         return
@@ -98,25 +146,12 @@ def file_look(
 
 
 @connector_app.command("add-file")
+@spread
 def connector_add_file(
     name: Annotated[str, typer.Option(help="Unique name")],
-    findings: Paths = None,
-    assets: AssetPaths = None,
-    file_format: Format = None,
-    model: Model = None,
-    assets_model: AssetModel = None,
-    transform_map: Map = None,
-    reader: Reader = None,
-    delimiter: Delimiter = None,
-    qualifier: Qualifier = None,
-    encoding: Encoding = None,
-    source_name: SourceName = None,
-    description: Annotated[str, typer.Option(help="What it is for")] = "",
+    options: FileConnectorOptions,
     home: Home = None,
     *,
-    header: Header = None,
-    newest: Newest = None,
-    retain_missing: Retain = None,
     skip_test: Annotated[bool, typer.Option(help="Save without looking at the files")] = False,
     as_json: Json = False,
 ) -> None:
@@ -125,16 +160,14 @@ def connector_add_file(
     from riskbridge.file_connectors import source_name as named  # noqa: PLC0415
     from riskbridge.file_setup import plan_connector  # noqa: PLC0415
 
-    given = _given(findings, assets, file_format, model, assets_model, reader, delimiter, qualifier, encoding)
-    given |= {} if source_name is None else {"source_name": source_name}
     with open_app(home) as opened:
         connector, profile = plan_connector(
             opened,
             name,
-            _settings(given | _flags(header, newest)),
-            transform_map=transform_map or "",
-            description=description,
-            retain_missing=bool(retain_missing),
+            _settings(options),
+            transform_map=options.transform_map or "",
+            description=options.description or "",
+            retain_missing=bool(options.retain_missing),
         )
         opened.require_free_name(connector.name)
         if not skip_test:
@@ -148,26 +181,13 @@ def connector_add_file(
 
 
 @connector_app.command("change-file")
+@spread
 def connector_change_file(
     name: Annotated[str, typer.Argument(help="Connector")],
+    options: FileConnectorOptions,
     new_name: Annotated[str | None, typer.Option("--name", help="Another name")] = None,
-    findings: Paths = None,
-    assets: AssetPaths = None,
-    file_format: Format = None,
-    model: Model = None,
-    assets_model: AssetModel = None,
-    transform_map: Map = None,
-    reader: Reader = None,
-    delimiter: Delimiter = None,
-    qualifier: Qualifier = None,
-    encoding: Encoding = None,
-    source_name: SourceName = None,
-    description: Annotated[str | None, typer.Option(help="What it is for")] = None,
     home: Home = None,
     *,
-    header: Header = None,
-    newest: Newest = None,
-    retain_missing: Retain = None,
     as_json: Json = False,
 ) -> None:
     """Change a connector of files, once they were looked at; what is not named stays."""
@@ -176,20 +196,13 @@ def connector_change_file(
     from riskbridge.cli.render import say  # noqa: PLC0415
     from riskbridge.file_setup import change_connector, plan_change  # noqa: PLC0415
 
-    given = _given(findings, assets, file_format, model, assets_model, reader, delimiter, qualifier, encoding)
-    given |= _flags(header, newest)
-    others = {
-        "name": new_name,
-        "source_name": source_name,
-        "description": description,
-        "retain_missing": retain_missing,
-    }
-    given |= {k: v for k, v in others.items() if v is not None}
+    others = _said(name=new_name, description=options.description, retain_missing=options.retain_missing)
     with open_app(home) as opened:
         before = opened.store.get_connector(name)
         profile = opened.store.get_profile(before.connector_id, None)
-        profile = profile if transform_map is None else replace(profile, transform_map=transform_map)
-        changed = change_connector(opened, before, plan_change(before, given), profile)
+        if options.transform_map is not None:
+            profile = replace(profile, transform_map=options.transform_map)
+        changed = change_connector(opened, before, plan_change(before, options.given() | others), profile)
         say(
             {"connector": asdict(changed), "state": opened.state_of(changed).value},
             f"Changed '{changed.name}'. Next: riskbridge run {changed.name!r}",
@@ -198,17 +211,14 @@ def connector_change_file(
 
 
 @model_app.command("infer")
+@spread
 def model_infer(
     path: Annotated[str, typer.Argument(metavar="FILE", help="Sample: a path, or upload:NAME")],
+    options: ReadingOptions,
     name: Annotated[str | None, typer.Option(help="What to call the model; else the file's name")] = None,
     stream: Annotated[str, typer.Option("--for", help="What a row is: findings or assets")] = "findings",
-    reader: Reader = None,
-    delimiter: Delimiter = None,
-    qualifier: Qualifier = None,
-    encoding: Encoding = None,
     home: Home = None,
     *,
-    header: Header = None,
     save: Annotated[bool, typer.Option("--save", help="Keep it at once, as it is")] = False,
     as_json: Json = False,
 ) -> None:
@@ -216,10 +226,9 @@ def model_infer(
     from riskbridge.cli.render import render_rows, say_json  # noqa: PLC0415
     from riskbridge.file_setup import infer_from, save_model  # noqa: PLC0415
 
-    given = _given([path], None, None, None, None, reader, delimiter, qualifier, encoding) | _flags(header, None)
     called = name or f"{_plain(Path(path.removeprefix(UPLOAD)).name.partition('.')[0])}.{stream}"
     with open_app(home) as opened:
-        settings = _settings(given)
+        settings = _settings(options, findings=[_whole(path)])
         found = infer_from(opened, settings.findings[0], settings, called, stream)
         if save:
             save_model(opened, found.model.as_dict(), is_new=True)
@@ -335,41 +344,15 @@ def upload_delete(name: str, home: Home = None, *, as_json: Json = False) -> Non
     say({"deleted": name}, f"Deleted '{name}'.", as_json=as_json)
 
 
-def _given(
-    findings: list[str] | None,
-    assets: list[str] | None,
-    file_format: str | None,
-    model: str | None,
-    assets_model: str | None,
-    reader: str | None,
-    delimiter: str | None,
-    qualifier: str | None,
-    encoding: str | None,
-) -> dict[str, Any]:
-    """What was said of files, by the names of `FileSettings`."""
-    paths = {"findings": findings, "assets": assets}
-    given: dict[str, Any] = {name: [_whole(p) for p in some] for name, some in paths.items() if some is not None}
-    others = {
-        "format": file_format,
-        "findings_model": model,
-        "assets_model": assets_model,
-        "reader": reader,
-        "delimiter": None if delimiter is None else parse_delimiter(delimiter),
-        "qualifier": qualifier,
-        "encoding": encoding,
-    }
-    return given | {name: value for name, value in others.items() if value is not None}
+def _said(**values: Any) -> dict[str, Any]:
+    """What was not left out."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _flags(header: bool | None, newest: bool | None) -> dict[str, Any]:  # noqa: FBT001 - as Typer gives them
-    given: dict[str, Any] = {} if header is None else {"has_header": header}
-    return given | ({} if newest is None else {"takes": "newest" if newest else "all"})
-
-
-def _settings(given: dict[str, Any]) -> FileSettings:
+def _settings(options: ReadingOptions, **more: Any) -> FileSettings:
     from riskbridge.model.file_settings import file_settings_of  # noqa: PLC0415
 
-    return file_settings_of({"findings": [], **given})
+    return file_settings_of({"findings": [], **options.given(), **more})
 
 
 def _whole(path: str) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, Limit, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json, Limit
 
 held_app = typer.Typer(help="Closings that runs held back for a person.", no_args_is_help=True)
 app.add_typer(held_app, name="held")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, Limit, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import ConnectorName, Home, Json, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,14 +21,14 @@ app.add_typer(identity_app, name="identity")
 identity_app.add_typer(rules_app, name="rules")
 identity_app.add_typer(rank_app, name="rank")
 
-Connector = Annotated[str, typer.Argument(metavar="CONNECTOR", help="The connector's name")]
+AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="Its id, or the beginning of it")]
 RuleName = Annotated[str, typer.Argument(metavar="RULE", help="The rule's name")]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept with it")]
 Attributes = Annotated[list[str], typer.Argument(metavar="ATTRIBUTE...", help="All of them must agree")]
 
 
 @rules_app.command("show")
-def rules_show(connector: Connector, home: Home = None, *, as_json: Json = False) -> None:
+def rules_show(connector: ConnectorName, home: Home = None, *, as_json: Json = False) -> None:
     """Show a connector's rules in order, and of which attributes own ones may be made."""
     from riskbridge.identity.rules import CHOOSABLE  # noqa: PLC0415
     from riskbridge.matching import list_rules, rules_as_rows  # noqa: PLC0415
@@ -39,7 +40,7 @@ def rules_show(connector: Connector, home: Home = None, *, as_json: Json = False
 
 @rules_app.command("set")
 def rules_set(
-    connector: Connector,
+    connector: ConnectorName,
     rules: Annotated[
         str, typer.Argument(help='All rules in order as JSON: [{"name": …, "attributes": […], "is_on": …}]')
     ],
@@ -55,7 +56,7 @@ def rules_set(
 
 @rules_app.command("add")
 def rules_add(
-    connector: Connector,
+    connector: ConnectorName,
     rule: RuleName,
     attributes: Attributes,
     home: Home = None,
@@ -71,7 +72,7 @@ def rules_add(
 
 
 @rules_app.command("remove")
-def rules_remove(connector: Connector, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
+def rules_remove(connector: ConnectorName, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
     """Take a rule of one's own away."""
     from riskbridge.matching import without_rule  # noqa: PLC0415
 
@@ -80,7 +81,7 @@ def rules_remove(connector: Connector, rule: RuleName, home: Home = None, *, as_
 
 @rules_app.command("move")
 def rules_move(
-    connector: Connector,
+    connector: ConnectorName,
     rule: RuleName,
     place: Annotated[int, typer.Argument(min=1, help="Its new place, from 1")],
     home: Home = None,
@@ -94,7 +95,7 @@ def rules_move(
 
 
 @rules_app.command("on")
-def rules_on(connector: Connector, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
+def rules_on(connector: ConnectorName, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
     """Turn a rule on."""
     from riskbridge.matching import switched  # noqa: PLC0415
 
@@ -102,7 +103,7 @@ def rules_on(connector: Connector, rule: RuleName, home: Home = None, *, as_json
 
 
 @rules_app.command("off")
-def rules_off(connector: Connector, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
+def rules_off(connector: ConnectorName, rule: RuleName, home: Home = None, *, as_json: Json = False) -> None:
     """Turn a rule off; at least one stays on."""
     from riskbridge.matching import switched  # noqa: PLC0415
 
@@ -110,7 +111,7 @@ def rules_off(connector: Connector, rule: RuleName, home: Home = None, *, as_jso
 
 
 @rules_app.command("reset")
-def rules_reset(connector: Connector, home: Home = None, *, as_json: Json = False) -> None:
+def rules_reset(connector: ConnectorName, home: Home = None, *, as_json: Json = False) -> None:
     """Take the built-in rules and their order again."""
     from riskbridge.matching import reset_rules, rules_as_rows  # noqa: PLC0415
 
@@ -121,7 +122,7 @@ def rules_reset(connector: Connector, home: Home = None, *, as_json: Json = Fals
 
 @identity_app.command("simulate")
 def identity_simulate(
-    connector: Connector,
+    connector: ConnectorName,
     home: Home = None,
     on: Annotated[list[str] | None, typer.Option("--on", help="A rule to turn on; may come several times")] = None,
     off: Annotated[list[str] | None, typer.Option("--off", help="A rule to turn off; may come several times")] = None,
@@ -183,7 +184,7 @@ def identity_ambiguous(home: Home = None, limit: Limit = 50, *, as_json: Json = 
 
 @identity_app.command("merge")
 def identity_merge(
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="Its id, or the beginning of it")],
+    asset: AssetId,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="The other asset's")],
     why: Why,
     home: Home = None,
@@ -201,7 +202,7 @@ def identity_merge(
 
 @identity_app.command("split")
 def identity_split(
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="Its id, or the beginning of it")],
+    asset: AssetId,
     record: Annotated[str, typer.Argument(metavar="RECORD", help="The record's id, or the source's id of the device")],
     why: Why,
     home: Home = None,

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import ChosenProfile, Home, Json
 
 map_app = typer.Typer(help="Transform maps: what becomes of every source field.", no_args_is_help=True)
 app.add_typer(map_app, name="map")
@@ -244,7 +245,7 @@ def map_diff(
 @app.command()
 def remap(
     connector: Annotated[str, typer.Argument(help="Connector")],
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    profile: ChosenProfile = None,
     home: Home = None,
     *,
     as_json: Json = False,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json
 
 model_app = typer.Typer(help="Data models: the fields of sources, and those that maps fill.", no_args_is_help=True)
 app.add_typer(model_app, name="model")

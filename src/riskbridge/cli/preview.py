@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, connector_app, open_app
+from riskbridge.cli.commands import app, connector_app, open_app
+from riskbridge.cli.options import ChosenProfile, Home, Json, TriedFilter
 
 
 @connector_app.command("count")
 def connector_count(
     name: str,
-    device_filter: Annotated[str | None, typer.Option(help="OData filter to try; left out: the profile's")] = None,
-    finding_filter: Annotated[str | None, typer.Option(help="OData filter to try; left out: the profile's")] = None,
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    device_filter: TriedFilter = None,
+    finding_filter: TriedFilter = None,
+    profile: ChosenProfile = None,
     home: Home = None,
     *,
     as_json: Json = False,
@@ -36,7 +37,7 @@ def connector_count(
 @app.command()
 def forecast(
     name: Annotated[str, typer.Argument(help="Connector")],
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    profile: ChosenProfile = None,
     home: Home = None,
     *,
     as_json: Json = False,

@@ -2,80 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, connector_app, open_app
+from riskbridge.cli.commands import app, connector_app, open_app
+from riskbridge.cli.options import ChosenProfile, ConnectorName, Description, Home, Json, TriedFilter, spread
 from riskbridge.model.connector import Strategy
 
 profile_app = typer.Typer(help="What one run of a connector fetches; a connector has any number.", no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
 
-ConnectorName = Annotated[str, typer.Argument(metavar="CONNECTOR", help="Its name")]
 ProfileName = Annotated[str, typer.Argument(metavar="PROFILE", help="Its name, unique within the connector")]
-Description = Annotated[str | None, typer.Option(help="What it is for")]
-Map = Annotated[str | None, typer.Option("--map", help="Transform map")]
-DeviceFilter = Annotated[str | None, typer.Option(help="OData filter for devices; '' for none")]
-FindingFilter = Annotated[str | None, typer.Option(help="OData filter for findings; '' for none")]
-HowFetched = Annotated[Strategy | None, typer.Option("--strategy", help="How findings are fetched")]
-PageSize = Annotated[int | None, typer.Option(min=0, help="Rows a call; 0: the server's own pages")]
-Software = Annotated[bool | None, typer.Option(help="Read the software inventory too; needs Software.Read.All")]
-Active = Annotated[bool | None, typer.Option("--active/--inactive", help="Whether it may run")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask")]
 
 
+@dataclass(frozen=True, slots=True)
+class ProfileOptions:
+    """What can be said of a profile; None for what was left out."""
+
+    description: Description = None
+    transform_map: Annotated[str | None, typer.Option("--map", help="Transform map")] = None
+    device_filter: Annotated[str | None, typer.Option(help="OData filter for devices; '' for none")] = None
+    finding_filter: Annotated[str | None, typer.Option(help="OData filter for findings; '' for none")] = None
+    strategy: Annotated[Strategy | None, typer.Option("--strategy", help="How findings are fetched")] = None
+    page_size: Annotated[int | None, typer.Option(min=0, help="Rows a call; 0: the server's own pages")] = None
+    software: Annotated[bool | None, typer.Option(help="Read the software inventory too; needs Software.Read.All")] = (
+        None
+    )
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Whether it may run")] = None
+
+    def given(self) -> dict[str, Any]:
+        """What was named, by the names of `Profile`; an empty filter and a page of 0 are none."""
+        named = {
+            "description": self.description,
+            "transform_map": self.transform_map,
+            "strategy": self.strategy and self.strategy.value,
+            "has_software": self.software,
+            "is_active": self.active,
+        }
+        emptied = {n: getattr(self, n) for n in ("device_filter", "finding_filter", "page_size")}
+        return {n: v for n, v in named.items() if v is not None} | {
+            n: v or None for n, v in emptied.items() if v is not None
+        }
+
+
 @profile_app.command("add")
+@spread
 def profile_add(
     connector: ConnectorName,
     profile: ProfileName,
-    description: Description = None,
-    transform_map: Map = None,
-    device_filter: DeviceFilter = None,
-    finding_filter: FindingFilter = None,
-    strategy: HowFetched = None,
-    page_size: PageSize = None,
+    options: ProfileOptions,
     home: Home = None,
     *,
-    software: Software = None,
-    active: Active = None,
     as_json: Json = False,
 ) -> None:
     """Add a profile to a connector; its filters are checked."""
     from riskbridge.connectors import add_profile  # noqa: PLC0415
 
-    given = _given(description, transform_map, device_filter, finding_filter, strategy, page_size, software, active)
     with open_app(home) as opened:
         owner = opened.store.get_connector(connector)
-        made = add_profile(opened, owner, profile, given)
+        made = add_profile(opened, owner, profile, options.given())
         _say(made, f"Added. Next: riskbridge run {owner.name!r} --profile {made.name!r}", as_json=as_json)
 
 
 @profile_app.command("change")
+@spread
 def profile_change(
     connector: ConnectorName,
     profile: ProfileName,
+    options: ProfileOptions,
     name: Annotated[str | None, typer.Option(help="Another name")] = None,
-    description: Description = None,
-    transform_map: Map = None,
-    device_filter: DeviceFilter = None,
-    finding_filter: FindingFilter = None,
-    strategy: HowFetched = None,
-    page_size: PageSize = None,
     home: Home = None,
     *,
-    software: Software = None,
-    active: Active = None,
     as_json: Json = False,
 ) -> None:
     """Change a profile; what is not named stays."""
     from riskbridge.connectors import change_profile  # noqa: PLC0415
 
-    given = _given(description, transform_map, device_filter, finding_filter, strategy, page_size, software, active)
+    given = options.given() | ({} if name is None else {"name": name})
     with open_app(home) as opened:
         owner = opened.store.get_connector(connector)
         found = opened.store.get_profile(owner.connector_id, profile)
-        changed = change_profile(opened, found, given | ({} if name is None else {"name": name}))
+        changed = change_profile(opened, found, given)
         _say(changed, f"Changed '{changed.name}' of '{owner.name}'.", as_json=as_json)
 
 
@@ -134,8 +144,8 @@ def profile_delete(
 @profile_app.command("scope")
 def profile_scope(
     connector: ConnectorName,
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
-    device_filter: Annotated[str | None, typer.Option(help="OData filter to try; left out: the profile's")] = None,
+    profile: ChosenProfile = None,
+    device_filter: TriedFilter = None,
     home: Home = None,
     *,
     as_json: Json = False,
@@ -168,30 +178,6 @@ def connector_delete(connector: ConnectorName, home: Home = None, *, yes: Yes = 
             typer.confirm(f"Delete the connector '{found.name}' and its profiles?", abort=True, err=True)
         opened.store.delete_connector(found.name)
     say({"deleted": found.name}, f"Deleted '{found.name}'. What it found stays.", as_json=as_json)
-
-
-def _given(
-    description: str | None,
-    transform_map: str | None,
-    device_filter: str | None,
-    finding_filter: str | None,
-    strategy: Strategy | None,
-    page_size: int | None,
-    software: bool | None,  # noqa: FBT001 - an option of the command
-    active: bool | None,  # noqa: FBT001
-) -> dict[str, Any]:
-    """What was named, by the names of `Profile`; an empty filter and a page of 0 are none."""
-    named = {
-        "description": description,
-        "transform_map": transform_map,
-        "strategy": strategy and strategy.value,
-        "has_software": software,
-        "is_active": active,
-    }
-    emptied = {"device_filter": device_filter, "finding_filter": finding_filter, "page_size": page_size}
-    return {n: v for n, v in named.items() if v is not None} | {
-        n: v or None for n, v in emptied.items() if v is not None
-    }
 
 
 def _say(profile: Any, text: str, *, as_json: bool) -> None:

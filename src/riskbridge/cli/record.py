@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, connector_app, open_app
+from riskbridge.cli.commands import connector_app, open_app
+from riskbridge.cli.options import Home, Json
 
 
 @connector_app.command("record")

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, Limit, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import ChosenProfile, Home, Json, Limit
 
 
 @app.command()
 def run(
     name: Annotated[str, typer.Argument(help="Connector")],
-    profile: Annotated[str | None, typer.Option(help="Profile, where there are several")] = None,
+    profile: ChosenProfile = None,
     home: Home = None,
     *,
     accept_drop: Annotated[

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import ChosenProfile, Home, Json
 
 schedule_app = typer.Typer(help="When profiles run by themselves, while `riskbridge serve` runs.", no_args_is_help=True)
 app.add_typer(schedule_app, name="schedule")
 
 Name = Annotated[str, typer.Argument(help="Connector")]
-ProfileName = Annotated[str | None, typer.Option("--profile", help="Profile, where there are several")]
 
 
 @schedule_app.command("set")
 def schedule_set(
     name: Name,
-    profile: ProfileName = None,
+    profile: ChosenProfile = None,
     once: Annotated[str | None, typer.Option(help="Single occurrence, such as '2027-01-31 06:00'")] = None,
     every: Annotated[str | None, typer.Option(help="Hours, days or weeks between runs: 6h, 1d, 2w")] = None,
     at: Annotated[str | None, typer.Option(help="Time of the day of --every 1d and 1w, such as 06:00")] = None,
@@ -47,7 +47,7 @@ def schedule_set(
 
 
 @schedule_app.command("show")
-def schedule_show(name: Name, profile: ProfileName = None, home: Home = None, *, as_json: Json = False) -> None:
+def schedule_show(name: Name, profile: ChosenProfile = None, home: Home = None, *, as_json: Json = False) -> None:
     """Show when a profile runs by itself, with its next five times."""
     _next(name, profile, home, 5, as_json=as_json)
 
@@ -55,7 +55,7 @@ def schedule_show(name: Name, profile: ProfileName = None, home: Home = None, *,
 @schedule_app.command("next")
 def schedule_next(
     name: Name,
-    profile: ProfileName = None,
+    profile: ChosenProfile = None,
     count: Annotated[int, typer.Option(min=1, max=1_000, help="Times to show")] = 5,
     home: Home = None,
     *,
@@ -83,7 +83,7 @@ def schedule_list(home: Home = None, *, as_json: Json = False) -> None:
 
 
 @schedule_app.command("pause")
-def schedule_pause(name: Name, profile: ProfileName = None, home: Home = None, *, as_json: Json = False) -> None:
+def schedule_pause(name: Name, profile: ChosenProfile = None, home: Home = None, *, as_json: Json = False) -> None:
     """Let nothing run by the schedule until it is resumed."""
     from riskbridge.schedules import pause_schedule, show_schedule  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def schedule_pause(name: Name, profile: ProfileName = None, home: Home = None, *
 
 
 @schedule_app.command("resume")
-def schedule_resume(name: Name, profile: ProfileName = None, home: Home = None, *, as_json: Json = False) -> None:
+def schedule_resume(name: Name, profile: ChosenProfile = None, home: Home = None, *, as_json: Json = False) -> None:
     """Let a paused schedule go on with its next time."""
     from riskbridge.schedules import resume_schedule, show_schedule  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def schedule_resume(name: Name, profile: ProfileName = None, home: Home = None, 
 
 
 @schedule_app.command("remove")
-def schedule_remove(name: Name, profile: ProfileName = None, home: Home = None, *, as_json: Json = False) -> None:
+def schedule_remove(name: Name, profile: ChosenProfile = None, home: Home = None, *, as_json: Json = False) -> None:
     """Forget the schedule of a profile."""
     from riskbridge.cli.render import say  # noqa: PLC0415
     from riskbridge.schedules import remove_schedule  # noqa: PLC0415

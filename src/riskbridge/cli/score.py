@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json
 
 score_app = typer.Typer(help="Weights of the scores, what-if, best fixes, history.", no_args_is_help=True)
 app.add_typer(score_app, name="score")

@@ -7,16 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import ConnectorName, Home, Json
 
 score_map_app = typer.Typer(help="Score maps of connectors, for findings without a CVE.", no_args_is_help=True)
 app.add_typer(score_map_app, name="score-map")
 
-Connector = Annotated[str, typer.Argument(help="Connector")]
-
 
 @score_map_app.command("show")
-def score_map_show(connector: Connector, home: Home = None, *, as_json: Json = False) -> None:
+def score_map_show(connector: ConnectorName, home: Home = None, *, as_json: Json = False) -> None:
     """Show a connector's score map: its own, or the suggested one."""
     with open_app(home) as opened:
         found = opened.store.get_connector(connector)
@@ -26,7 +25,7 @@ def score_map_show(connector: Connector, home: Home = None, *, as_json: Json = F
 
 @score_map_app.command("set")
 def score_map_set(
-    connector: Connector,
+    connector: ConnectorName,
     row: Annotated[
         list[str] | None,
         typer.Option(help="SEVERITY=QDS:VALUE,VALUE… such as 5=95:Critical,Urgent; other rows stay. May be repeated"),
@@ -53,7 +52,7 @@ def score_map_set(
 
 
 @score_map_app.command("reset")
-def score_map_reset(connector: Connector, home: Home = None, *, as_json: Json = False) -> None:
+def score_map_reset(connector: ConnectorName, home: Home = None, *, as_json: Json = False) -> None:
     """Take the suggested score map again, and score anew."""
     from riskbridge.rescoring import change_score_map  # noqa: PLC0415
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskbridge.cli.commands import Home, app, own_app
+from riskbridge.cli.commands import app, own_app
+from riskbridge.cli.options import Home
 
 if TYPE_CHECKING:
     from riskbridge.app import App
@@ -22,6 +23,13 @@ def serve(
     certificate: Annotated[Path | None, typer.Option(help="PEM certificate, to speak TLS")] = None,
     key: Annotated[Path | None, typer.Option(help="PEM key of the certificate")] = None,
     name: Annotated[list[str] | None, typer.Option(help="Host name it is reached by; may be repeated")] = None,
+    file_folder: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of which callers of the page and the API may name files, besides the home's 'files'; "
+            "may be repeated; else the setting file_folders"
+        ),
+    ] = None,
     home: Home = None,
     *,
     clock_speed: Annotated[
@@ -34,7 +42,8 @@ def serve(
     from riskbridge.serve import Binding  # noqa: PLC0415 - loads the server
 
     binding = Binding(host, port, certificate, key, tuple(name or ()), is_behind_proxy=behind_proxy)
-    with own_app(home) as opened:
+    folders = [str(folder.absolute()) for folder in file_folder or ()]
+    with own_app(home, {"file_folders": folders or None}) as opened:
         serve_home(opened, binding, clock_speed=clock_speed)
 
 
@@ -51,6 +60,7 @@ def serve_home(opened: App, binding: Binding, *, clock_speed: float = 1.0) -> No
     from riskbridge.serve import serve as serve_until_stopped  # noqa: PLC0415
     from riskbridge.service import Service  # noqa: PLC0415
 
+    opened.settings.files_path.mkdir(mode=0o700, exist_ok=True)
     service = Service(opened, clock=ScheduleClock(clock_speed, now=opened.now))
     try:
         check_binding(binding, service)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json
 
 tag_app = typer.Typer(help="Tags of assets: by hand, by query, of sources; with criticality.", no_args_is_help=True)
 app.add_typer(tag_app, name="tag")

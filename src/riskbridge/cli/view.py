@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from riskbridge.cli.commands import Home, Json, app, open_app
+from riskbridge.cli.commands import app, open_app
+from riskbridge.cli.options import Home, Json
 
 view_app = typer.Typer(help="Saved views: a name for a query, columns, sort and grouping.", no_args_is_help=True)
 app.add_typer(view_app, name="view")

@@ -81,6 +81,7 @@ def infer_models(service: Service, caller: Caller, draft: Draft) -> Draft:
         raise InputError(
             "No file is named yet.", code="file.bad-settings", remedy="Name or upload one in the first step."
         )
+    over_api.require_paths(service, settings)
     app, made = service.app.acting_as(caller.account.name), {}
     for stream, field in _STREAMS.items():
         paths: tuple[str, ...] = getattr(settings, stream)
@@ -111,7 +112,7 @@ def change_files(request: Request, caller: Caller, service: Service, name: str, 
         edit = _edit(form)
         if action == "look":
             files = over_api.FilesShape.model_validate(edit.model_dump(include=set(over_api.FilesShape.model_fields)))
-            looks = _look(service, files.settings())
+            looks = _look(service, files.settings(), service.app.store.get_connector(name).file)
             return _form(request, caller, service, name, form, tag, looks=looks)
         saved = over_api.change(caller, service, name, edit, Response(), tag)
     except StaleEditError as error:
@@ -156,7 +157,10 @@ def _form(
     return page(request, "file_edit.html", status, caller=caller, name=name, form=form, tag=tag, **values)
 
 
-def _look(service: Service, settings: FileSettings) -> dict[str, list[dict[str, Any]]]:
+def _look(
+    service: Service, settings: FileSettings, before: FileSettings | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    over_api.require_paths(service, settings, before)
     found = look_at_files(service.app, settings)
     return {stream: [asdict(one) for one in looks] for stream, looks in found.items()}
 

@@ -18,11 +18,11 @@ def find_files(patterns: Sequence[str], *, takes: str, home: Path) -> list[Path]
     Args:
         patterns: Absolute paths, globs (`**` is any number of folders) and `upload:NAME`.
         takes: `all`, or the `newest` of each pattern.
-        home: The home directory, of which uploads alone may be read.
+        home: The home directory, of which uploads and the folder `files` alone may be read.
 
     Raises:
         ConfigError: `file.missing`: a pattern that matches nothing; `file.too-many`.
-        InputError: `file.bad-path`: it is relative, or within the home.
+        InputError: `file.bad-path`: it is relative, or within the home, but not in its folder `files`.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
@@ -50,8 +50,10 @@ def require_readable_paths(patterns: Sequence[str], home: Path) -> None:
             upload_path(pattern.removeprefix(UPLOAD), home)
         elif not Path(pattern).is_absolute() or "\0" in pattern:
             raise _bad_path(pattern, "is not a whole path", "Name the file from the root of the file system on.")
-        elif _is_within(Path(pattern), home):
-            raise _bad_path(pattern, "is within the home directory", "Put files elsewhere, or upload them.")
+        elif _is_private(Path(pattern), home):
+            raise _bad_path(
+                pattern, "is within the home directory", f"Put files into {home / 'files'}, or upload them."
+            )
 
 
 def uploads_path(home: Path) -> Path:
@@ -85,7 +87,7 @@ def _matching(pattern: str, home: Path) -> list[Path]:
     if not glob.has_magic(pattern) or Path(pattern).exists():
         return [Path(pattern)]
     paths = sorted(Path(p) for p in glob.iglob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no whole path
-    matching = [p for p in paths if p.is_file() and not _is_within(p, home)]
+    matching = [p for p in paths if p.is_file() and not _is_private(p, home)]
     if not matching:
         raise ConfigError(
             f"No file matches {pattern}.",
@@ -95,8 +97,10 @@ def _matching(pattern: str, home: Path) -> list[Path]:
     return matching
 
 
-def _is_within(path: Path, home: Path) -> bool:
-    return path.resolve().is_relative_to(home.resolve())
+def _is_private(path: Path, home: Path) -> bool:
+    """Whether it is in the home, of which the folder `files` alone is for files of people."""
+    real, own = path.resolve(), home.resolve()
+    return real.is_relative_to(own) and not real.is_relative_to(own / "files")
 
 
 def _bad_path(path: str, why: str, remedy: str) -> InputError:
