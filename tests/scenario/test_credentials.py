@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.scenario.test_main_job import Cli
 
 from riskbridge.simulator.process import RunningSimulator, start_simulator
 from riskbridge.simulator.settings import SimulatorSettings
@@ -23,21 +21,9 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSimul
         yield running
 
 
-def command(home: Path, *words: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "riskbridge.cli", "--home", str(home), *words, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
-
-
 def add(simulator: RunningSimulator, home: Path, *words: str) -> dict[str, Any]:
-    return command(
-        home, "connector", "add", "--name=tenant", f"--tenant-id={simulator.tenant_id}",
+    return Cli(home)(
+        "connector", "add", "--name=tenant", f"--tenant-id={simulator.tenant_id}",
         f"--client-id={simulator.client_id}", f"--login-url={simulator.login_url}", f"--api-url={simulator.api_url}",
         f"--ca-bundle={simulator.ca_bundle}", *words,
     )  # fmt: skip
@@ -51,8 +37,8 @@ def test_a_connector_without_a_secret_runs(simulator: RunningSimulator, tmp_path
         "federated": (f"--federated-token-file={simulator.federated_token}",),
     }[way]
     assert add(simulator, tmp_path, *words)["state"] == "Registered"
-    assert command(tmp_path, "run", "tenant")["outcome"] == "succeeded"
-    shown = command(tmp_path, "connector", "show", "tenant")["connector"]
+    assert Cli(tmp_path).in_a_process("run", "tenant")["outcome"] == "succeeded"
+    shown = Cli(tmp_path)("connector", "show", "tenant")["connector"]
     assert (shown["certificate"] is None) == (way == "federated")
 
 
@@ -65,7 +51,7 @@ def test_a_cloud_that_is_none_is_refused_with_the_nearest(simulator: RunningSimu
 def test_a_certificate_that_is_not_there_is_not_saved(simulator: RunningSimulator, tmp_path: Path) -> None:
     refused = add(simulator, tmp_path, f"--certificate={tmp_path / 'none.pem'}")
     assert refused["error"]["code"] == "defender.bad-certificate"
-    assert command(tmp_path, "connector", "list")["count"] == 0
+    assert Cli(tmp_path)("connector", "list")["count"] == 0
 
 
 def test_a_filter_that_cannot_be_is_refused_before_anything_is_asked(
@@ -81,17 +67,17 @@ def test_a_filter_that_cannot_be_is_refused_before_anything_is_asked(
 
 def test_a_connector_is_changed_once_its_test_has_passed(simulator: RunningSimulator, tmp_path: Path) -> None:
     add(simulator, tmp_path, f"--client-secret={simulator.client_secret}")
-    refused = command(tmp_path, "connector", "change", "tenant", "--client-secret=wrong")
+    refused = Cli(tmp_path)("connector", "change", "tenant", "--client-secret=wrong")
     assert refused["error"]["code"] == "defender.wrong-secret"
-    assert command(tmp_path, "connector", "test", "tenant")["ok"]
-    changed = command(
-        tmp_path, "connector", "change", "tenant", f"--certificate={simulator.client_certificate}", "--client-secret=",
+    assert Cli(tmp_path)("connector", "test", "tenant")["ok"]
+    changed = Cli(tmp_path)(
+        "connector", "change", "tenant", f"--certificate={simulator.client_certificate}", "--client-secret=",
         "--device-filter", "healthStatus eq 'Active'", "--page-size", "5000",
     )  # fmt: skip
     assert changed["connector"]["certificate"] == simulator.client_certificate
-    assert command(tmp_path, "run", "tenant")["outcome"] == "succeeded"
-    (profile,) = command(tmp_path, "connector", "show", "tenant")["profiles"]
+    assert Cli(tmp_path)("run", "tenant")["outcome"] == "succeeded"
+    (profile,) = Cli(tmp_path)("connector", "show", "tenant")["profiles"]
     assert (profile["device_filter"], profile["page_size"]) == ("healthStatus eq 'Active'", 5000)
-    command(tmp_path, "connector", "change", "tenant", "--device-filter", "", "--page-size", "0")
-    (profile,) = command(tmp_path, "connector", "show", "tenant")["profiles"]
+    Cli(tmp_path)("connector", "change", "tenant", "--device-filter", "", "--page-size", "0")
+    (profile,) = Cli(tmp_path)("connector", "show", "tenant")["profiles"]
     assert (profile["device_filter"], profile["page_size"]) == (None, None)
