@@ -101,7 +101,8 @@ def test_a_draft_of_files_is_looked_at_and_saved_with_all_that_belongs_to_it(emp
     )
     secret = str(empty.home / "key")
     client.patch(address, json={"values": {"findings": secret, "format": "csv"}}, headers={"if-match": "*"})
-    assert client.post(f"{address}/test").status_code == 400
+    refused = client.post(f"{address}/test")
+    assert (refused.status_code, refused.json()["code"]) == (403, "file.not-allowed")
     more = {
         "findings": ["upload:nessus.csv"],
         "format": "tenable",
