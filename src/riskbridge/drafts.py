@@ -13,7 +13,8 @@ from riskbridge.app import App
 from riskbridge.errors import InputError
 from riskbridge.model.draft import Draft
 
-KINDS = ("connector",)
+KINDS = ("connector", "file")
+"""A connector of a tenant, or one of files."""
 SECRET_FIELDS = frozenset({"client_secret"})
 MOST_DRAFTS = 50
 LARGEST_BYTES = 200_000

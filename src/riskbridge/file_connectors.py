@@ -13,7 +13,7 @@ from riskbridge.maps import find_map
 from riskbridge.model.connector import Connector, RunOutcome
 from riskbridge.model.file_formats import find_format
 from riskbridge.model.file_settings import FileSettings
-from riskbridge.model.source_model import SourceModel
+from riskbridge.model.source_model import SOURCE_MODELS, SourceModel
 from riskbridge.model.target import ASSET_DRAFT, DETECTION_DRAFT
 from riskbridge.store.config.store import ConfigStore
 
@@ -92,6 +92,17 @@ def find_models(store: ConfigStore, settings: FileSettings) -> FileModels:
         assets,
         own_assets if known is not None and assets == known.assets else _needs(assets),
     )
+
+
+def reads_model(store: ConfigStore, connector: Connector, name: str) -> bool:
+    """Whether a connector's runs read rows of that data model."""
+    if connector.file is None:
+        return name in {m.name for m in SOURCE_MODELS}
+    try:
+        models = find_models(store, connector.file)
+    except InputError:
+        return False
+    return name in {m.name for m in (models.findings, models.assets) if m is not None}
 
 
 def open_files(home: Path, store: ConfigStore, settings: FileSettings) -> FileSource:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from riskbridge.model.connector import Connector
+    from riskbridge.model.source_model import SourceModel
     from riskbridge.staging.stream import StagedStream
     from riskbridge.transform.compare import Compared
     from riskbridge.transform.spec import StreamMap, TransformMap
@@ -146,7 +147,7 @@ def compare(
     bounded = max(1, min(examples, MOST_EXAMPLES))
     streams = []
     for one, other in pairs:
-        staged = _find_staged(app, owner, one.source.stream)
+        staged = _find_staged(app, owner, one.source)
         if staged is not None:
             raw = _read(app, one, staged.stream)
             whole = sum(line.rows for line in staged.stream.manifest())
@@ -186,15 +187,23 @@ class _Staged:
     stream: StagedStream
 
 
-def _find_staged(app: App, connector: Connector, stream: str) -> _Staged | None:
+def _find_staged(app: App, connector: Connector, model: SourceModel) -> _Staged | None:
+    """The newest staged rows of a data model; those of another model, or of this one before a field came to it, are none."""
     from riskbridge.staging.area import StagingArea  # noqa: PLC0415 - loads Arrow
 
     area = StagingArea(app.settings.staging_path)
     for record in app.store.list_runs(connector.connector_id, limit=RUNS_LOOKED_AT):
-        found = area.find_closed(record.run_id, stream)
-        if found is not None and found.received:
+        found = area.find_closed(record.run_id, model.stream)
+        if found is not None and found.received and _holds(found, model):
             return _Staged(record.run_id, found)
     return None
+
+
+def _holds(stream: StagedStream, model: SourceModel) -> bool:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    files = stream.parquet_files()
+    return bool(files) and set(model.staged_types) <= set(pq.read_schema(files[0]).names)
 
 
 def _choose(
@@ -204,7 +213,7 @@ def _choose(
     if not fits:
         raise _no_stream(transform_map, source, target)
     for stream in fits:
-        staged = _find_staged(app, connector, stream.source.stream)
+        staged = _find_staged(app, connector, stream.source)
         if staged is not None:
             return stream, staged
     raise _no_rows(connector, [s.source.name for s in fits])

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.web.conftest import Served
+from tests.web.test_web_files import EXPORT
 from tests.web.test_web_runs import shape_of, watch
 
 from riskbridge.simulator.process import RunningSimulator
@@ -84,3 +85,41 @@ def test_a_draft_is_tested_saved_with_its_profile_and_run(empty: Served, tenant:
     assert [(p["name"], p["description"]) for p in saved.json()["profiles"]] == [("servers", "All of them")]
     assert client.get("/api/v1/drafts").json()["count"] == 0
     assert watch(client, "Contoso")[-1]["state"] == "succeeded"
+
+
+def test_a_draft_of_files_is_looked_at_and_saved_with_all_that_belongs_to_it(empty: Served) -> None:
+    client = empty.log_in()
+    client.post("/api/v1/uploads", files={"file": ("nessus.csv", EXPORT.encode())})
+    values = {"name": "nessus", "format": "tenable", "findings": "upload:none.csv", "profile_name": "weekly"}
+    made = client.post("/api/v1/drafts", json={"kind": "file", "values": values})
+    address = f"/api/v1/drafts/{made.json()['draft_id']}"
+    failed = client.post(f"{address}/test").json()
+    assert (failed["kind"], failed["is_tested"], failed["checks"]["items"][0]["code"]) == (
+        "file",
+        False,
+        "file.missing",
+    )
+    secret = str(empty.home / "key")
+    client.patch(address, json={"values": {"findings": secret, "format": "csv"}}, headers={"if-match": "*"})
+    refused = client.post(f"{address}/test")
+    assert (refused.status_code, refused.json()["code"]) == (403, "file.not-allowed")
+    more = {
+        "findings": ["upload:nessus.csv"],
+        "format": "tenable",
+        "description": "Ours",
+        "schedule": {"every": "1d", "at": "06:00"},
+    }
+    changed = client.patch(address, json={"values": more}, headers={"if-match": "*"})
+    early = client.post(f"{address}/finish", json={}, headers={"if-match": changed.headers["etag"]})
+    assert (early.status_code, early.json()["code"]) == (400, "draft.untested")
+    assert client.post(f"{address}/test").json()["is_tested"] is True
+    counted = client.post(f"{address}/count")
+    assert (counted.status_code, counted.json()["code"]) == (400, "connector.no-tenant")
+    saved = client.post(f"{address}/finish", json={"run": True}, headers={"if-match": "*"})
+    assert saved.status_code == 201, saved.text
+    shown = saved.json()
+    assert (shown["kind"], shown["file"]["findings"], shown["description"]) == ("file", ["upload:nessus.csv"], "Ours")
+    assert [(p["name"], p["transform_map"]) for p in shown["profiles"]] == [("weekly", "tenable")]
+    assert [s["profile"] for s in client.get("/api/v1/schedules").json()["rows"]] == ["weekly"]
+    assert watch(client, "nessus")[-1]["state"] == "succeeded"
+    assert client.get("/api/v1/findings").json()["count"] == 2

@@ -124,6 +124,8 @@ def test_a_table_of_ones_own_becomes_a_model_and_a_source(client: httpx.Client) 
         client.post(f"{API}/file-connectors", json=files | {"name": "own", "transform_map": "own"}).status_code == 201
     )
     assert run(client, "own")["counts"]["detections"] == 1
+    preview = {"map": "own", "source": "own.findings", "target": "asset_draft"}
+    assert client.post(f"{API}/connectors/own/map-preview", json=preview).json()["rows"][0]["outcome"] == "draft"
     url = f"{API}/data-models/own.findings"
     tag = {"if-match": client.get(url).headers["etag"]}
     assert told(client.delete(url, headers=tag)) == (409, "model.in-use")
@@ -131,6 +133,8 @@ def test_a_table_of_ones_own_becomes_a_model_and_a_source(client: httpx.Client) 
     assert told(client.put(url, json=fewer, headers=tag)) == (409, "model.in-use")
     more = client.put(url, json=model | {"fields": [*model["fields"], {"name": "note"}]}, headers=tag)
     assert (more.status_code, len(more.json()["fields"])) == (200, 5)
+    # Rows that were staged before the field came lack it: there are none of the model as it is now.
+    assert told(client.post(f"{API}/connectors/own/map-preview", json=preview)) == (400, "workbench.no-rows")
     assert told(client.put(url, json=model, headers=tag)) == (412, "edit.stale")
     assert told(client.delete(f"{API}/data-models/tenable.findings", headers={"if-match": "*"})) == (
         400,

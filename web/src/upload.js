@@ -16,7 +16,9 @@ export const makeUpload = (field) => {
       return;
     }
     const paths = document.getElementById(field.dataset.upload);
-    paths.value = [paths.value.trim(), told.path].filter(Boolean).join(", ");
+    const others = "uploadReplaces" in field.dataset ? "" : paths.value.trim();
+    paths.value = [others, told.path].filter(Boolean).join(", ");
+    paths.dispatchEvent(new Event("input", { bubbles: true })); // so that a draft keeps it
     said.textContent = `${told.name} is here.`;
   });
 };

@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from riskbridge.api import connectors as over_api
 from riskbridge.api.access import Asked, Caller, Served
+from riskbridge.api.draft_kinds import PROFILE, field_name, given_values, kind_of
 from riskbridge.api.etag import IfMatch, require_match, set_tag
 from riskbridge.api.plain import Values
 from riskbridge.api.schedules import TimingShape
 from riskbridge.api.score_maps import ScoreMapShape
-from riskbridge.api.shapes import CheckShown, ConnectorShape, ConnectorShown, MatchesShown, ProfileShape, Rows
-from riskbridge.app import App
-from riskbridge.connectors import change_profile, check_profile
+from riskbridge.api.shapes import CheckShown, ConnectorShown, MatchesShown, Rows
 from riskbridge.drafts import (
     begin_draft,
     change_draft,
@@ -29,11 +28,10 @@ from riskbridge.drafts import (
     mark_of,
 )
 from riskbridge.errors import InputError
-from riskbridge.model.connector import Connector, Profile
+from riskbridge.model.connector import Connector
 from riskbridge.model.draft import Draft
 from riskbridge.model.schedule import Timing
 from riskbridge.model.score_map import ScoreMap, ScoreMapRow
-from riskbridge.preview import count_matches
 from riskbridge.schedules import parse_timing, set_schedule
 from riskbridge.service import Service
 
@@ -41,30 +39,14 @@ if TYPE_CHECKING:
     from riskbridge.identity.rules import Rule
 
 router = APIRouter(tags=["drafts"])
-LOGIN = (
-    "cloud",
-    "tenant_id",
-    "client_id",
-    "client_secret",
-    "login_url",
-    "api_url",
-    "audience",
-    "certificate",
-    "federated_token_file",
-    "managed_identity",
-    "ca_bundle",
-    "proxy",
-)
-"""Fields that the connection test is of."""
-PROFILE = ("transform_map", "device_filter", "finding_filter", "strategy", "page_size", "has_software", "is_active")
-_SHARED = ("device_filter", "finding_filter", "strategy", "page_size", "has_software")
-"""Fields of a first profile that a connector's shape holds too."""
-_PROFILE_NAMES = {"name": "profile_name", "description": "profile_description"}
-_BLANKABLE = frozenset({"description", "profile_description"})
 
 
 class DraftShape(BaseModel):
-    """Something begun: `values` by the names of a connector's and a profile's fields; secrets are taken and never given."""
+    """Something begun: `values` by the names of a connector's and a profile's fields; secrets are taken and never given.
+
+    Of kind `connector` it becomes a connector of a tenant, of kind `file` one of files, whose `findings` and `assets` may be
+    lists of paths or texts with commas.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -108,7 +90,7 @@ def show_draft(draft: Draft) -> DraftShown:
         kind=draft.kind,
         values=draft.values,
         secrets=sorted(draft.secrets),
-        is_tested=is_checked(draft, LOGIN),
+        is_tested=is_checked(draft, kind_of(draft).tested),
         checks=CheckShown.model_validate(draft.checks) if draft.checks else None,
         created_at=draft.created_at.isoformat(),
         changed_at=draft.changed_at.isoformat(),
@@ -118,13 +100,13 @@ def show_draft(draft: Draft) -> DraftShown:
 def find_faults(draft: Draft) -> dict[str, str]:
     """What is wrong with each field as it is typed so far, by its name; empty where a connector can be made of it."""
     faults: dict[str, str] = {}
-    for shape, names in ((ConnectorShape, {}), (ProfileShape, _PROFILE_NAMES)):
+    for shape, names in kind_of(draft).shapes:
         try:
-            shape.model_validate(_given(draft, shape, names))
+            shape.model_validate(given_values(draft, shape, names))
         except ValidationError as error:
             for found in error.errors():
-                name = str(found["loc"][0])
-                faults[names.get(name, name)] = "Is needed." if found["type"] == "missing" else found["msg"]
+                is_missing = found["type"] in ("missing", "too_short")
+                faults[field_name(names, str(found["loc"][0]))] = "Is needed." if is_missing else found["msg"]
     try:
         parse_draft_rules(draft)
     except InputError as error:
@@ -196,11 +178,11 @@ def parse_draft_rules(draft: Draft) -> tuple[Rule, ...] | None:
     return parse_rules(rows)
 
 
-def connector_shape(draft: Draft) -> ConnectorShape:
-    """The connector that a draft describes.
+def require_complete(draft: Draft) -> None:
+    """Raise what is missing or cannot be.
 
     Raises:
-        InputError: `draft.incomplete`: what is missing or cannot be, field by field.
+        InputError: `draft.incomplete`, field by field.
     """
     if faults := find_faults(draft):
         told = "; ".join(f"{name}: {fault}" for name, fault in sorted(faults.items()))
@@ -209,26 +191,24 @@ def connector_shape(draft: Draft) -> ConnectorShape:
             code="draft.incomplete",
             remedy="Complete those fields; everything else is kept.",
         )
-    return ConnectorShape.model_validate(_given(draft, ConnectorShape, {}))
 
 
 def check_draft(service: Service, draft: Draft) -> Draft:
     """Test the connection of a draft, and keep what the test says.
 
     Raises:
-        RiskbridgeError: `draft.incomplete`, `cloud.unknown`, `filter.*`: there is nothing to test yet.
+        RiskbridgeError: `draft.incomplete`, `cloud.unknown`, `filter.*`, `file.*`: there is nothing to test yet.
     """
-    values = {n: v for n, v in draft.values.items() if n not in PROFILE}
-    bare = replace(draft, values={"name": "draft", **values})
-    report = over_api.check(service, connector_shape(bare))
-    return keep_checks(service.app, draft, LOGIN, report)
+    kind = kind_of(draft)
+    require_complete(_named(draft))
+    return keep_checks(service.app, draft, kind.tested, kind.check(service, draft))
 
 
 def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) -> Connector:
     """Save everything that a draft describes, forget the draft, and begin the first run if wanted.
 
-    All of it is checked before anything is saved. The connection is tested once more, for permissions may have changed
-    since.
+    All of it is checked before anything is saved. The connection is tested once more, for permissions and files may have
+    changed since.
 
     Raises:
         RiskbridgeError: `draft.incomplete`; `draft.untested`: the connection test has not passed with these values; what a
@@ -236,19 +216,17 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
     """
     from riskbridge.matching import save_rules  # noqa: PLC0415 - loads Ibis
 
-    app = service.app.acting_as(actor)
-    shape = connector_shape(draft)
-    if not is_checked(draft, LOGIN):
+    app, kind = service.app.acting_as(actor), kind_of(draft)
+    require_complete(draft)
+    if not is_checked(draft, kind.tested):
         raise InputError(
             "The connection is not tested with these values yet, or the test did not pass.",
             code="draft.untested",
             remedy="Test the connection, mend what it names, then save.",
         )
-    _check_rest(service, app, draft, shape)
+    kind.check_rest(service, app, draft)
     timing, score_map = parse_draft_timing(draft, service.clock.now()), parse_draft_score_map(draft)
-    connector = over_api.add(service, shape, actor=actor)
-    profile = app.store.list_profiles(connector.connector_id)[0]
-    change_profile(app, profile, _profile_changes(draft))
+    connector = kind.save(service, app, draft, actor)
     if (rules := parse_draft_rules(draft)) is not None:
         save_rules(app.store, connector, rules)
     if score_map is not None:
@@ -261,23 +239,14 @@ def finish_draft(service: Service, draft: Draft, actor: str, *, is_run: bool) ->
     return connector
 
 
-def _check_rest(service: Service, app: App, draft: Draft, shape: ConnectorShape) -> None:
-    app.require_free_name(shape.name)
-    _, profile = over_api.make_connector(service, shape)
-    check_profile(app, replace(profile, **_profile_changes(draft)))
-
-
-def _profile_changes(draft: Draft) -> dict[str, Any]:
-    shape = ProfileShape.model_validate(_given(draft, ProfileShape, _PROFILE_NAMES))
-    values = shape.model_dump(mode="json", exclude=set(_SHARED))
-    return {name: value for name, value in values.items() if name in Profile.__dataclass_fields__}
-
-
-def _given(draft: Draft, shape: type[BaseModel], names: dict[str, str]) -> dict[str, Any]:
-    """A draft's values under the names of a shape; blank ones count as left out."""
-    values: dict[str, Any] = {"profile_name": "default", **draft.values, **draft.secrets}
-    found = {name: values[names.get(name, name)] for name in shape.model_fields if names.get(name, name) in values}
-    return {n: v for n, v in found.items() if v != "" or n in _BLANKABLE}
+def _named(draft: Draft) -> Draft:
+    """The draft under some name, for what can be asked before it has one; profile and schedule are not looked at."""
+    values = {
+        n: v
+        for n, v in draft.values.items()
+        if n not in (*PROFILE, "schedule", "score_map", "rules") or n == "transform_map"
+    }
+    return replace(draft, values={"name": "draft", **values})
 
 
 @router.get("/drafts")
@@ -344,11 +313,10 @@ def count_draft(service: Service, draft: Draft) -> dict[str, Any]:
     """How many devices and findings the filters of a draft keep at its source.
 
     Raises:
-        RiskbridgeError: `draft.incomplete`, `filter.*`; the source refuses or cannot be reached.
+        RiskbridgeError: `draft.incomplete`, `filter.*`; the source refuses or cannot be reached; `connector.no-tenant`.
     """
-    shape = connector_shape(replace(draft, values={"name": "draft", **draft.values}))
-    connector, profile = over_api.make_connector(service, shape)
-    return count_matches(service.app, replace(connector, client_secret=shape.client_secret), profile)
+    require_complete(replace(draft, values={"name": "draft", **draft.values}))
+    return kind_of(draft).count(service, draft)
 
 
 def _draft(caller: Caller, service: Service, draft_id: str) -> Draft:

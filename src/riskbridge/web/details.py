@@ -1,4 +1,4 @@
-"""One asset, one finding, and what to do about many: the remediation view."""
+"""One finding, and what to do about many: the remediation view."""
 
 from __future__ import annotations
 
@@ -11,27 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from riskbridge.api import judgements
 from riskbridge.api.access import Served
 from riskbridge.app import App
-from riskbridge.browse import browse, group_findings
+from riskbridge.browse import group_findings
 from riskbridge.errors import InputError
 from riskbridge.overview import OPEN
 from riskbridge.web.access import ChangingPerson, Person
 from riskbridge.web.forms import decision_of
-from riskbridge.web.lists import COLUMNS, PAGE_ROWS, ROW_COLUMNS, ListState
+from riskbridge.web.lists import ListState
 from riskbridge.web.render import page
 from riskbridge.whatif import OFFERED_FIXES, rank_fixes
 
 router = APIRouter(default_response_class=HTMLResponse)
-
-
-@router.get("/inventory/assets/{asset_id}")
-def show_asset(request: Request, caller: Person, service: Served, asset_id: str) -> Response:
-    """One asset: its TruRisk taken apart, its sources and why they are one, its findings."""
-    with service.reading() as app:
-        explained = app.explain_asset(asset_id)
-        of_asset = f"asset.id: `{explained['asset']['asset_id']}` and {OPEN}"
-        found = browse(app, "findings", of_asset, limit=PAGE_ROWS, columns=ROW_COLUMNS["findings"])
-    columns = {n: label for n, label in COLUMNS["findings"].items() if n != "asset_name"}
-    return page(request, "asset.html", caller=caller, **explained, found=found, columns=columns)
 
 
 @router.get("/findings/{finding_id}")

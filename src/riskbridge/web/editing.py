@@ -22,6 +22,7 @@ from riskbridge.maps import list_summaries
 from riskbridge.model.connector import Strategy
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person
+from riskbridge.web.filing import change_files, maps_for, show_files
 from riskbridge.web.forms import Form, typed_values
 from riskbridge.web.render import page
 
@@ -36,7 +37,9 @@ _BLANK_IS_NONE = frozenset({*OPTIONAL_TEXTS, *NUMBERS, "device_filter", "finding
 
 @router.get("/connectors/{name}/edit")
 def show_connector_form(request: Request, caller: Person, service: Served, name: str) -> Response:
-    """A connector's values, open to change."""
+    """A connector's values, open to change: of a tenant, or of files."""
+    if service.app.store.get_connector(name).file is not None:
+        return show_files(request, caller, service, name)
     answer = Response()
     shown = over_connectors.show_connector(caller, service, name, answer)
     return _connector(request, caller, name, Form.of(shown.model_dump(mode="json")), answer.headers["etag"])
@@ -46,7 +49,9 @@ def show_connector_form(request: Request, caller: Person, service: Served, name:
 async def change_connector(request: Request, caller: ChangingPerson, service: Served, name: str) -> Response:
     """Keep a connector's values; where its login changes, once its connection test has passed."""
     typed = await request.form()
-    return await run_in_threadpool(_change_connector, request, caller, service, name, typed)
+    is_of_files = service.app.store.get_connector(name).file is not None
+    change = change_files if is_of_files else _change_connector
+    return await run_in_threadpool(change, request, caller, service, name, typed)
 
 
 def _change_connector(request: Request, caller: Caller, service: Service, name: str, typed: FormData) -> Response:
@@ -162,10 +167,12 @@ def _profile(
     status: int = 200,
     **found: Any,
 ) -> Response:
+    store, connector = service.app.store, service.app.store.get_connector(name)
+    maps = list_summaries(store) if connector.file is None else maps_for(store, connector.file)
     values = {
-        "maps": [m["name"] for m in list_summaries(service.app.store)],
+        "maps": [m["name"] for m in maps],
         "strategies": [s.value for s in Strategy],
-        "connector": asdict(service.app.store.get_connector(name)),
+        "connector": asdict(connector),
         "is_new": profile == "+",
         "counted": found.get("count"),
         "scope": found.get("scope"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,9 @@ _FIELD_OF_CODE = {
     "cloud.unknown": "cloud",
     "map.unknown": "transform_map",
 }
+
+
+_STEP = re.compile(r"/wizard/[0-9a-f]{32}/[a-z]+")
 
 
 class Missing(dict[str, Any]):
@@ -61,6 +65,11 @@ def typed_values(typed: FormData, texts: tuple[str, ...], ticks: tuple[str, ...]
     """The texts that a form holds, without blanks around them, and whether each box is ticked."""
     values: dict[str, Any] = {name: str(typed[name]).strip() for name in texts if name in typed}
     return values | {name: name in typed for name in ticks}
+
+
+def then_path(text: str) -> str:
+    """Where to go on after something is kept: a step of the wizard; '' for an address of any other kind."""
+    return text if _STEP.fullmatch(text) else ""
 
 
 def decision_of(typed: FormData) -> DecisionShape:

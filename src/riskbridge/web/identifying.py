@@ -1,4 +1,4 @@
-"""Identification rules of a connector: in order, on or off, tried on what is stored; merges and splits by hand."""
+"""Identification rules of a connector: in order, on or off, tried on what is stored."""
 
 from __future__ import annotations
 
@@ -61,36 +61,6 @@ def _change(request: Request, caller: Caller, service: Service, name: str, typed
     except RiskbridgeError as error:
         found["fault"] = error
     return _rules(request, caller, service, name, rules=rules, tag=tag, **found)
-
-
-@router.post("/identification/judgements/{judgement_id}/undo")
-async def undo(request: Request, caller: ChangingPerson, service: Served, judgement_id: str) -> Response:
-    """Undo a merge or split."""
-    shape = over_api.UndoShape(why=str((await request.form()).get("why", "")).strip() or "undone")
-    await run_in_threadpool(over_api.undo, caller, service, judgement_id, shape)
-    return RedirectResponse("/identification", 303)
-
-
-@router.post("/inventory/assets/{asset_id}/identity")
-async def judge_identity(request: Request, caller: ChangingPerson, service: Served, asset_id: str) -> Response:
-    """Merge an asset with another, or take one of its source records from it."""
-    typed = await request.form()
-    why, record, other = (str(typed.get(n, "")).strip() for n in ("why", "record_id", "other_id"))
-
-    def judge() -> None:
-        try:
-            if typed.get("action") == "split":
-                split = over_api.SplitShape(asset_id=asset_id, record_id=record, why=why)
-                over_api.split(caller, service, split)
-            else:
-                over_api.merge(caller, service, over_api.MergeShape(asset_id=asset_id, other_id=other, why=why))
-        except ValidationError as error:
-            raise InputError(
-                "A record or asset and a reason are needed.", code="form.invalid", remedy="Fill in both."
-            ) from error
-
-    await run_in_threadpool(judge)
-    return RedirectResponse(f"/inventory/assets?query=asset.id%3A+%60{asset_id}%60", 303)
 
 
 def rules_shape(rules: list[dict[str, Any]]) -> over_api.RulesShape:

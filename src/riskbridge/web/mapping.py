@@ -1,10 +1,10 @@
-"""Transform maps and data models: looked at, cloned, edited with a preview on real rows and the difference before saving."""
+"""Transform maps: looked at, begun, cloned, edited with a preview on real rows and the difference before saving."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -15,9 +15,11 @@ from riskbridge.api.etag import require_match, tag_of
 from riskbridge.api.problems import status_of
 from riskbridge.data_models import list_models, show_model
 from riskbridge.errors import RiskbridgeError
+from riskbridge.file_connectors import reads_model
 from riskbridge.maps import clone_map, delete_map, find_map, is_built_in, list_summaries, save_map
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person
+from riskbridge.web.forms import then_path
 from riskbridge.web.maprows import parse_whole, plain_map, shown_rows, typed_rows
 from riskbridge.web.render import page
 from riskbridge.workbench import MapDraft, compare, preview_map
@@ -25,20 +27,33 @@ from riskbridge.workbench import MapDraft, compare, preview_map
 router = APIRouter(default_response_class=HTMLResponse)
 PREVIEWED = 3
 COMPARED_ROWS = 200_000
-
-
-@router.get("/models")
-def show_models(request: Request, caller: Person, service: Served, model: str = "") -> Response:
-    """Data models, and the fields of one."""
-    models = list_models(service.app.store)
-    shown = show_model(service.app.store, model or models[0]["name"])
-    return page(request, "models.html", caller=caller, models=models, model=shown)
+NEW = "new"
+"""The tag of a map that is kept nowhere yet."""
 
 
 @router.get("/maps")
 def show_maps(request: Request, caller: Person, service: Served) -> Response:
     """Every transform map with who uses it."""
-    return page(request, "maps.html", caller=caller, maps=list_summaries(service.app.store))
+    store = service.app.store
+    sources = [m["name"] for m in list_models(store) if m["kind"] == "source"]
+    return page(request, "maps.html", caller=caller, maps=list_summaries(store), sources=sources)
+
+
+@router.get("/maps/+")
+def begin_map(
+    request: Request,
+    caller: Person,
+    service: Served,
+    name: Annotated[str, Query(max_length=64)] = "",
+    source: Annotated[list[str], Query(max_length=20)] = [],  # noqa: B006 - FastAPI copies it
+    then: str = "",
+) -> Response:
+    """The beginning of a map of data models, with the rows that their fields' names suggest; kept once it is saved."""
+    begun = over_api.begin_map(caller, service, over_api.DraftShape(name=name.strip() or "own", sources=source))
+    if begun["name"] in {m["name"] for m in list_summaries(service.app.store)}:
+        begun["name"] = f"{begun['name']}-own"
+    values = {"tag": NEW, "is_edited": True, "then": then_path(then)}
+    return _editor(request, caller, service, begun["name"], {**begun, "version": 0}, 0, **values)
 
 
 @router.get("/maps/{name}")
@@ -93,6 +108,7 @@ def _send(request: Request, caller: Caller, service: Service, name: str, typed: 
     verb, _, target = str(typed.get("action", "preview")).partition(":")
     values: dict[str, Any] = {"connector": str(typed.get("connector", "")), "note": str(typed.get("note", ""))}
     values |= {"tag": str(typed.get("tag", "")), "faults": faults, "is_edited": True}
+    values["then"] = then_path(str(typed.get("then", "")))
     try:
         if verb == "to" and target.isdigit():
             at = int(target)
@@ -100,7 +116,7 @@ def _send(request: Request, caller: Caller, service: Service, name: str, typed: 
             values["difference"] = _difference(service, whole, values["connector"])
         elif verb == "save":
             _save(service, caller.account.name, name, whole, values)
-            return RedirectResponse(f"/maps/{name}?stream={at}", 303)
+            return RedirectResponse(values["then"] or f"/maps/{name}?stream={at}", 303)
         elif verb == "remap":
             done = over_api.map_anew(caller, service, values["connector"])
             return RedirectResponse(f"/runs/{done['run_id']}", 303)
@@ -115,7 +131,7 @@ def _send(request: Request, caller: Caller, service: Service, name: str, typed: 
 
 def _save(service: Service, actor: str, name: str, whole: dict[str, Any], values: dict[str, Any]) -> None:
     with service.editing(actor) as store:
-        expected = _require_newest(service, name, values["tag"])
+        expected = 0 if values["tag"] == NEW else _require_newest(service, name, values["tag"])
         save_map(store, {**plain_map(whole), "name": name}, note=values["note"], expected=expected)
 
 
@@ -175,13 +191,14 @@ def _editor(
     empty: dict[str, Any] = {"used_by": [], "is_read_only": False}
     summary = next((m for m in list_summaries(store) if m["name"] == name), empty)
     fault = values.pop("fault", None)
-    connectors = [c.name for c in store.list_connectors()]
+    connectors = [c.name for c in store.list_connectors() if reads_model(store, c, str(stream["source"]))]
     used_by = summary["used_by"][0].split("/")[0] if summary["used_by"] else ""
     shown: dict[str, Any] = {
-        "connector": used_by or (connectors[0] if connectors else ""),
+        "connector": used_by if used_by in connectors else (connectors[0] if connectors else ""),
         "tag": tag_of(whole),
         "note": "",
         "difference": None,
+        "then": "",
         "faults": {},
         "is_edited": False,
         **values,

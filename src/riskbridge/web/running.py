@@ -8,13 +8,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from riskbridge.api import connectors as over_api
+from riskbridge.api import rejects as over_rejects
 from riskbridge.api.access import Served
 from riskbridge.holds import list_holds
 from riskbridge.web.access import Person
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
-MOST_RUNS, CHARTED = 200, 40
+MOST_RUNS, CHARTED, REJECTS_SHOWN = 200, 40, 200
 
 
 @router.get("/runs")
@@ -33,14 +34,11 @@ def show_run(request: Request, caller: Person, service: Served, run_id: str) -> 
     run = over_api.run_as_dict(service.app.store.get_run(run_id))
     progress = service.find_run_progress(run["run_id"])
     with service.reading() as app:
-        rejects = app.list_rejects(limit=200) if run["run"] and run["run"] == app.warehouse.last_read() else []
         holds = [h for h in list_holds(app) if h["run"] == run["run"]]
-    reasons: dict[str, int] = {}
-    for reject in rejects:
-        reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
+    rejected = over_rejects.list_rejects_of_run(caller, service, run["run_id"], limit=REJECTS_SHOWN).model_dump()
     is_live = progress is not None and not progress.is_over
     live: dict[str, Any] = {"progress": progress.as_dict() if progress else None, "is_live": is_live}
-    return page(request, "run.html", caller=caller, run=run, rejects=rejects, reasons=reasons, holds=holds, **live)
+    return page(request, "run.html", caller=caller, run=run, rejected=rejected, holds=holds, **live)
 
 
 @router.get("/runs/{run_id}/live")

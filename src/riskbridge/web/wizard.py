@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Request
@@ -24,66 +24,15 @@ from riskbridge.schedule.zone import local_zone_name
 from riskbridge.service import Service
 from riskbridge.store.config.score_maps import plain_map
 from riskbridge.web.access import ChangingPerson, Person, require_changing_person
+from riskbridge.web.filing import files_choices, fitting_maps, infer_models
 from riskbridge.web.forms import Form, typed_values
 from riskbridge.web.render import page
 from riskbridge.web.ruleset import is_rule_edit, typed_rules
 from riskbridge.web.scoremap import typed_score_map
+from riskbridge.web.steps import BEGINNINGS, LABELS, REVIEWED, STEPS, TEXTS, TICKS, Step, faulty_steps
 from riskbridge.web.timing import timing_fields, typed_timing
 
 router = APIRouter(default_response_class=HTMLResponse)
-Step = Literal["basics", "model", "map", "profile", "scoring", "rules", "review"]
-LABELS: dict[Step, str] = {
-    "basics": "Basic details",
-    "model": "Data model",
-    "map": "Transform map",
-    "profile": "Profile",
-    "scoring": "Scoring",
-    "rules": "Identification rules",
-    "review": "Review & confirm",
-}
-STEPS: tuple[Step, ...] = get_args(Step)
-TEXTS: dict[Step, tuple[str, ...]] = {
-    "basics": (
-        *(
-            "name",
-            "description",
-            "cloud",
-            "tenant_id",
-            "client_id",
-            "client_secret",
-            "login_url",
-            "api_url",
-            "audience",
-        ),
-        *("certificate", "federated_token_file", "managed_identity", "ca_bundle", "proxy", "secret_expires_on"),
-        "calls_per_minute",
-    ),
-    "model": (),
-    "map": ("transform_map",),
-    "profile": (
-        *("profile_name", "profile_description", "device_filter", "finding_filter", "strategy", "page_size"),
-        "transform_map",
-    ),
-    "scoring": (),
-    "rules": (),
-    "review": (),
-}
-TICKS: dict[Step, tuple[str, ...]] = {
-    "basics": ("retain_missing",),
-    "model": (),
-    "map": (),
-    "profile": ("has_software", "is_active"),
-    "scoring": (),
-    "rules": (),
-    "review": (),
-}
-BEGINNING = {
-    "cloud": "commercial",
-    "strategy": Strategy.AUTO.value,
-    "is_active": True,
-    "profile_name": "default",
-    "transform_map": "defender",
-}
 CLOUDS = ("commercial", "us", "eu", "uk", "au", "swa", "ina", "aea", "gcc", "gcc-high", "dod")
 
 
@@ -95,9 +44,11 @@ def show_beginnings(request: Request, caller: Person, service: Served) -> Respon
 
 
 @router.post("/wizard")
-def begin(caller: ChangingPerson, service: Served) -> Response:
-    """Begin a connector."""
-    draft = begin_draft(service.app, caller.account.account_id, "connector", BEGINNING)
+async def begin(request: Request, caller: ChangingPerson, service: Served) -> Response:
+    """Begin a connector of a tenant, or with `kind=file` one of files."""
+    kind = str((await request.form()).get("kind", "connector"))
+    beginning = BEGINNINGS.get(kind, {})
+    draft = await run_in_threadpool(begin_draft, service.app, caller.account.account_id, kind, beginning)
     return RedirectResponse(_address(draft, "basics"), 303)
 
 
@@ -139,7 +90,10 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
             return RedirectResponse(_address(draft, target), 303)
         if verb == "reset" or (step == "rules" and is_rule_edit(typed)):
             return _step(request, caller, service, draft, step)
-        if verb == "test" or (verb == "next" and step == "basics" and not over_api.show_draft(draft).is_tested):
+        if verb == "infer" and draft.kind == "file":
+            draft = infer_models(service, caller, draft)
+            return RedirectResponse(_address(draft, "model"), 303)
+        if verb == "test" or (verb == "next" and step == "basics" and _is_to_be_tested(draft)):
             draft = over_api.check_draft(service, draft)
             if verb == "test" or not over_api.show_draft(draft).is_tested:
                 return _step(
@@ -158,7 +112,7 @@ def _send(request: Request, caller: Caller, service: Service, draft_id: str, ste
 
 def _keep(caller: Caller, service: Service, draft_id: str, step: Step, typed: FormData) -> Draft:
     draft = _draft(caller, service, draft_id)
-    values = typed_values(typed, TEXTS[step], TICKS[step])
+    values = typed_values(typed, TEXTS[draft.kind].get(step, ()), TICKS[draft.kind].get(step, ()))
     if step == "profile" and "timing" in typed:
         values["schedule"] = typed_timing(typed)
     if step == "scoring" and "source_values" in typed:
@@ -195,7 +149,8 @@ def _step(
         steps=LABELS,
         form=form,
         counted=counted,
-        faulty=_faulty_steps(over_api.find_faults(draft)),
+        faulty=faulty_steps(draft.kind, over_api.find_faults(draft)),
+        reviewed=REVIEWED[draft.kind],
         **_choices(service, step, request, draft),
     )
 
@@ -207,7 +162,7 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
     store = service.app.store
     values: dict[str, Any] = {"clouds": CLOUDS, "strategies": [s.value for s in Strategy], "maps": [], "models": []}
     if step in ("map", "profile", "review"):
-        values["maps"] = list_summaries(store)
+        values["maps"] = list_summaries(store) if draft.kind == "connector" else fitting_maps(store, draft)
         given: Any = draft.values.get("schedule")
         values |= {"timing": timing_fields(given, local_zone_name()), "zones": sorted(available_timezones())}
     if step in ("scoring", "review"):
@@ -216,15 +171,18 @@ def _choices(service: Service, step: Step, request: Request, draft: Draft) -> di
         rows = rules_as_rows(BUILT_IN_RULES)
         values |= {"rules": draft.values.get("rules") or rows, "attributes": CHOOSABLE}
         values["built_in"] = {str(r["name"]) for r in rows}
-    if step == "model":
+    if draft.kind == "file":
+        values |= files_choices(service, step, draft)
+    elif step == "model":
         models = list_models(store)
         values |= {"models": models, "model": show_model(store, request.query_params.get("model") or models[0]["name"])}
     return values
 
 
-def _faulty_steps(faults: dict[str, str]) -> set[str]:
-    own = {"scoring": ("score_map",), "rules": ("rules",), "profile": ("schedule",)}
-    return {step for step in STEPS for name in (*TEXTS[step], *TICKS[step], *own.get(step, ())) if name in faults}
+def _is_to_be_tested(draft: Draft) -> bool:
+    """A connection is tested before the second step; files wait for the steps that say what they hold."""
+    is_known = draft.kind == "connector" or bool(draft.values.get("format"))
+    return is_known and not over_api.show_draft(draft).is_tested
 
 
 def _draft(caller: Caller, service: Service, draft_id: str) -> Draft:

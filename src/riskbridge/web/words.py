@@ -34,7 +34,7 @@ def moment(text: str | None) -> str:
 
 def shown(value: Any) -> str:
     """Any value as a person reads it; a dash where there is none."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], ()):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -42,7 +42,7 @@ def shown(value: Any) -> str:
         return f"{value:,.3g}" if abs(value) < 1 else f"{value:,.2f}".rstrip("0").rstrip(".")
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)
 
