@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 
 from riskbridge.model.layout import KIND, LAYOUTS
 from riskbridge.model.target import FINDING
+from riskbridge.search.views import ASSET_VIEW
 
 if TYPE_CHECKING:
     from riskbridge.search.listing import Asked
@@ -40,8 +41,15 @@ def group_found(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
     own = [n for n in names if n not in _SHARED]
     groups = _groups(asked, names, own)
     best = groups.order_by(_order(groups, names)).limit(limit)
-    named = _assets(asked, names, own, best).rename(**{f"of_{n}": n for n in names})
-    both = best.left_join(named, [best[n].identical_to(named[f"of_{n}"]) for n in names])
+    # A number stands for the names, which are texts, where rows are put together.
+    best = best.mutate(place=ibis.row_number().over(order_by=_order(best, names)))
+    if not own:
+        counted = _assets_by_place(asked, names, best)
+        both = best.left_join(counted, best.place == counted.of_place)
+    else:
+        of_assets = set(own) <= {*ASSET_VIEW}
+        named = _assets_of_assets(asked, own) if of_assets else _assets_by_name(asked, own)
+        both = best.left_join(named, [best[n].identical_to(named[f"of_{n}"]) for n in names])
     both = both.select(*names, "findings", "assets", "cves", "max_qds", "kev")
     return both.order_by(_order(both, names))
 
@@ -55,25 +63,36 @@ def _groups(asked: Asked, names: Sequence[str], own: Sequence[str]) -> ir.Table:
     facts = asked.tables.cve.select(known="cve_id", is_kev="is_kev")
     by_kind = by_kind.left_join(facts, by_kind.cve_id == facts.known)
     return by_kind.group_by(list(names)).agg(
-        findings=by_kind.number.sum(),
+        findings=by_kind.number.sum().cast("int64"),
         cves=by_kind.cve_id.nunique(),
         max_qds=by_kind.most.max(),
-        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum(),
+        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum().cast("int64"),
     )
 
 
-def _assets(asked: Asked, names: Sequence[str], own: Sequence[str], best: ir.Table) -> ir.Table:
-    """How many different assets the findings of the groups are on."""
-    if own:  # few groups, of which most show
-        rows = _rows(asked, own, {"asset_id"})
-        return rows.group_by(list(names)).agg(assets=rows.asset_id.nunique())
+def _assets_by_place(asked: Asked, names: Sequence[str], best: ir.Table) -> ir.Table:
+    """How many different assets the findings of the groups that show are on: `of_place` and `assets`."""
     kinds = _kinds(asked, names, set())
-    shown = kinds.semi_join(best, [kinds[n].identical_to(best[n]) for n in names])
-    shown = shown.select("of_kind", **{f"shown_{n}": shown[n] for n in names})
+    shown = kinds.join(best, [kinds[n].identical_to(best[n]) for n in names]).select("of_kind", of_place="place")
     rows = asked.matching({KIND, "asset_id"}).select(KIND, "asset_id")
     found = rows.join(shown, rows[KIND] == shown.of_kind)
-    counted = found.group_by([f"shown_{n}" for n in names]).agg(assets=found.asset_id.nunique())
-    return counted.rename(**{n: f"shown_{n}" for n in names})
+    return found.group_by("of_place").agg(assets=found.asset_id.nunique())
+
+
+def _assets_by_name(asked: Asked, own: Sequence[str]) -> ir.Table:
+    """The same of all groups, by their names: for few groups, of which most show."""
+    rows = _rows(asked, own, {"asset_id"})
+    counted = rows.group_by(list(own)).agg(assets=rows.asset_id.nunique())
+    return counted.rename(**{f"of_{n}": n for n in own})
+
+
+def _assets_of_assets(asked: Asked, own: Sequence[str]) -> ir.Table:
+    """The same by what assets are called or have: there are fewer of them than findings."""
+    there = asked.matching({"asset_id"}).select(there="asset_id").distinct()
+    rows = asked.tables.asset_view({"asset_id", *own})
+    rows = _told(rows.semi_join(there, rows.asset_id == there.there), own)
+    counted = rows.group_by(list(own)).agg(assets=rows.count())
+    return counted.rename(**{f"of_{n}": n for n in own})
 
 
 def _kinds(asked: Asked, names: Sequence[str], besides: set[str]) -> ir.Table:
@@ -99,13 +118,17 @@ def _by_asset(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
         assets=rows.asset_id.nunique(),
         cves=rows.cve_id.nunique(),
         max_qds=rows.qds.max(),
-        kev=rows.is_kev.fill_null(_NO).sum(),
+        kev=rows.is_kev.fill_null(_NO).sum().cast("int64"),
     )
     return counted.order_by(_order(counted, ("asset_id",)))
 
 
 def _rows(asked: Asked, own: Sequence[str], besides: set[str]) -> ir.Table:
-    rows: Any = asked.matching({*own, *besides, KIND})
+    return _told(asked.matching({*own, *besides, KIND}), own)
+
+
+def _told(rows: Any, own: Sequence[str]) -> ir.Table:
+    """The rows that have the first of the names, once for each value where it is a list."""
     for name in own[:1]:
         if rows[name].type().is_array():
             rows = rows.mutate(**{name: rows[name].unnest()})
