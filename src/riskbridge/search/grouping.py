@@ -63,10 +63,10 @@ def _groups(asked: Asked, names: Sequence[str], own: Sequence[str]) -> ir.Table:
     facts = asked.tables.cve.select(known="cve_id", is_kev="is_kev")
     by_kind = by_kind.left_join(facts, by_kind.cve_id == facts.known)
     return by_kind.group_by(list(names)).agg(
-        findings=by_kind.number.sum().cast("int64"),
+        findings=by_kind.number.sum(),
         cves=by_kind.cve_id.nunique(),
         max_qds=by_kind.most.max(),
-        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum().cast("int64"),
+        kev=ibis.ifelse(by_kind.is_kev.fill_null(_NO), by_kind.number, 0).sum(),
     )
 
 
@@ -118,7 +118,7 @@ def _by_asset(asked: Asked, names: Sequence[str], limit: int) -> ir.Table:
         assets=rows.asset_id.nunique(),
         cves=rows.cve_id.nunique(),
         max_qds=rows.qds.max(),
-        kev=rows.is_kev.fill_null(_NO).sum().cast("int64"),
+        kev=rows.is_kev.fill_null(_NO).sum(),
     )
     return counted.order_by(_order(counted, ("asset_id",)))
 

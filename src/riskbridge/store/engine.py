@@ -272,6 +272,8 @@ def _records(rows: pa.Table) -> list[dict[str, Any]]:
 
 def _plain(column: pa.ChunkedArray[Any]) -> list[Any]:
     """The values of a column; times as `datetime` by our own arithmetic, for which Arrow would load pandas."""
+    if pa.types.is_decimal(column.type) and column.type.scale == 0:  # DuckDB widens sums of whole numbers
+        return [None if n is None else int(n) for n in column.to_pylist()]
     if not pa.types.is_timestamp(column.type):
         return column.to_pylist()
     epoch = datetime(1970, 1, 1, tzinfo=UTC if column.type.tz else None)
