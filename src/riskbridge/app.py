@@ -429,9 +429,9 @@ class App:
 
     def find_finding(self, finding_id: str) -> dict[str, Any]:
         """The finding whose id begins so; raises `finding.unknown`."""
-        tables = self._moment().finding_tables()
-        found = self._one(tables.ids(), "finding_id", finding_id, "finding")
-        return self._records(tables.of_one(found["finding_id"], found["asset_id"]).view())[0]
+        moment = self._moment()
+        found = self._one(moment.finding_tables().ids(), "finding_id", finding_id, "finding")
+        return {k: _plain(v) for k, v in moment.look_up(found["finding_id"], found["asset_id"]).items()}
 
     def explain_asset(self, asset_id: str) -> dict[str, Any]:
         """One asset with its TruRisk taken apart and the evidence by which its source records were put together.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -71,6 +72,18 @@ class Moment:
     def asset_view(self) -> ir.Table:
         """Assets with their open findings; see `search.views.asset_view`."""
         return self.finding_tables().asset_view()
+
+    def look_up(self, finding_id: str, asset_id: str) -> dict[str, Any]:
+        """One finding, with every column of its view; its statement is made once for all of them."""
+        engine, minute = self.warehouse.engine, f"{self.now:%Y-%m-%dT%H:%M}:00+00:00"
+
+        def make() -> ir.Table:
+            tables = replace(self.finding_tables(), now=engine.placeholder("now").cast(AT))
+            return tables.of_one(engine.placeholder("finding"), engine.placeholder("asset")).view()
+
+        key = ("finding", self.run, self.sla, tuple(sorted(self.sources.items())), self.has_software)
+        (found,) = engine.answer(key, make, {"finding": finding_id, "asset": asset_id}, later={"now": minute})
+        return found
 
     def versions(self, table: Table) -> ir.Table:
         """A versioned table in which the rows that were current then are current; findings with `kind_id` besides."""

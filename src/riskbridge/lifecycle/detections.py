@@ -72,8 +72,9 @@ def diff_seen(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table
         sighting: When the run looked.
 
     Returns:
-        The columns of DETECTION but validity, and `change`, `was_asset_id` (null when new).
+        The columns of DETECTION but validity, `change`, `was_asset_id` (null when new), and what else sightings have.
     """
+    besides = [n for n in seen.columns if n not in DETECTION.names]
     stored = current.select(
         "detection_id",
         *(current[n].name(f"was_{n}") for n in ATTRIBUTES),
@@ -103,7 +104,7 @@ def diff_seen(seen: ir.Table, current: ir.Table, sighting: Sighting) -> ir.Table
         reopened_at=ibis.ifelse(is_back, at, both.was_reopened_at),
         reopened_run=ibis.ifelse(is_back, run, both.was_reopened_run),
     )
-    return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_asset_id")
+    return versions.filter(versions.change != "same").select(*COLUMNS, "change", "was_asset_id", *besides)
 
 
 def first_versions(seen: ir.Table, sighting: Sighting) -> ir.Table:

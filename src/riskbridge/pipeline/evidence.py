@@ -155,22 +155,36 @@ def explain_history(
         finding_id: The finding.
         cve_id: Its CVE; None without.
     """
-    claims, detections = warehouse.table(CVE_CLAIM), warehouse.current(DETECTION)
-    of_cve = claims.filter(claims.cve_id == cve_id).order_by(["source", "cvss_version"]).limit(MOST_CLAIMS)
+    of_finding, asked = engine.placeholder("finding"), {"finding": finding_id}
+
+    def claimed() -> ir.Table:
+        claims = warehouse.table(CVE_CLAIM)
+        of_cve = claims.filter(claims.cve_id == engine.placeholder("cve"))
+        return of_cve.order_by(["source", "cvss_version"]).limit(MOST_CLAIMS)
+
+    def told() -> ir.Table:
+        return finding_history(warehouse, of_finding).limit(MOST_RECORDS)
+
+    return {
+        "claims": _plain(engine.answer("claims of a CVE", claimed, {"cve": cve_id})) if cve_id else [],
+        "detections": _plain(engine.answer("detections of a finding", lambda: _detailed(warehouse, of_finding), asked)),
+        "events": _plain(engine.answer("history of a finding", told, asked)),
+    }
+
+
+def _detailed(warehouse: Warehouse, finding_id: ir.StringValue) -> ir.Table:
+    """Detections of a finding, with what only some streams tell and the map that made them."""
+    detections = warehouse.current(DETECTION)
     detailed = detections.filter(detections.finding_id == finding_id).left_join(
         warehouse.current(DETECTION_DETAIL), "detection_id"
     )
     versions = warehouse.table(DETECTION)
     now = versions.filter((versions.finding_id == finding_id) & versions.valid_to_run.isnull())
     detailed = detailed.drop("detection_id_right").left_join(made_by(now, warehouse.table(RUN)), "detection_id")
-    return {
-        "claims": _plain(engine.records(of_cve)) if cve_id else [],
-        "detections": _plain(engine.records(detailed.drop("detection_id_right").limit(MOST_RECORDS))),
-        "events": _plain(engine.records(finding_history(warehouse, finding_id).limit(MOST_RECORDS))),
-    }
+    return detailed.drop("detection_id_right").limit(MOST_RECORDS)
 
 
-def finding_history(warehouse: Warehouse, finding_id: str) -> ir.Table:
+def finding_history(warehouse: Warehouse, finding_id: str | ir.StringValue) -> ir.Table:
     """Events of a finding, oldest first, with those of the findings its detections belonged to before they moved."""
     events, versions = warehouse.table(EVENT), warehouse.table(DETECTION)
     own = versions.filter(versions.finding_id == finding_id).select("detection_id").distinct()

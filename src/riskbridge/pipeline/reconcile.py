@@ -22,7 +22,7 @@ from riskbridge.lifecycle.detections import (
 )
 from riskbridge.lifecycle.findings import ROLLED_UP, finding_events, first_findings, follow
 from riskbridge.lifecycle.keys import finding_id
-from riskbridge.model.layout import KIND
+from riskbridge.model.layout import KIND, LAYOUTS
 from riskbridge.model.target import (
     ASSET,
     ASSET_LINK,
@@ -53,6 +53,7 @@ from riskbridge.pipeline.rolling import (
     with_score_keys,
     with_scores,
 )
+from riskbridge.pipeline.sifting import one_after_another, sift
 from riskbridge.pipeline.slices import IdRange, materialise_in_parts
 from riskbridge.pipeline.software import compare_software
 from riskbridge.pipeline.tags import with_tags
@@ -113,6 +114,7 @@ class Reconciliation:
     _kinds: ir.Table | None = None
     _is_one_a_finding: bool = False
     _seen: ir.Table | None = None
+    _unlike: ir.Table | None = None
     _assets: ir.Table | None = None
     _links: ir.Table | None = None
 
@@ -244,7 +246,11 @@ class Reconciliation:
         if self.engine.scalar(current.count()) == 0:
             self._seen = seen
             return None
-        self._seen = self.engine.materialise(seen, "seen")
+        if self._kinds is None:
+            self._seen = self._unlike = self.engine.materialise(seen, "seen")
+        else:
+            self._seen = seen
+            self._unlike = sift(self.engine, self.warehouse, self.connector_id, seen, self._kinds)
         gone = self.engine.materialise(missing(self._seen, current, self.sighting), "missing")
         if self.engine.scalar(gone.count()) == 0:
             return None
@@ -262,32 +268,28 @@ class Reconciliation:
 
     def diff(self, *, may_close: bool) -> ir.Table:
         """Compare sightings with what is stored; gives the new versions of detections with `change` and `evidence`."""
-        engine, seen, gone = self.engine, _known(self._seen), self.explained
+        engine, gone = self.engine, self.explained
         current = self._current_detections()
         columns = (*DETECTION_COLUMNS, "change", "evidence")
         none = ibis.null("string")
-        if engine.scalar(current.count()) == 0:
-            versions = first_versions(seen, self.sighting).mutate(evidence=none)
-            if self._kinds is not None and self._moves is None:
-                self.changes.kinds[DETECTION.name] = self._kinds
-            if self._moves is not None:
-                versions = versions.select(*columns)
-                moved = moved_detections(self.warehouse.current(DETECTION), self._moves)
-                versions = engine.materialise(versions.union(moved.select(*columns)), "detection")
+        if is_first := engine.scalar(current.count()) == 0:
+            parts = [first_versions(_known(self._seen), self.sighting).mutate(evidence=none)]
         else:
-            parts = [diff_seen(seen, current, self.sighting).mutate(evidence=none)]
-            if self._moves is not None:
-                parts.append(moved_detections(self.warehouse.current(DETECTION), self._moves))
-            if gone is not None and may_close:
-                parts.append(diff_closed(gone, self.sighting))
-            elif gone is not None:
-                stored = gone.mutate(close_reason=none)
-                parts.append(diff_missing(stored, self.sighting).mutate(evidence=none))
-            together = ibis.union(*(part.select(*columns) for part in parts))
-            versions = self._latest_of_each(engine.materialise(together, "detection"))
+            parts = [diff_seen(_known(self._unlike), current, self.sighting).mutate(evidence=none)]
+        if gone is not None and may_close:
+            parts.append(diff_closed(gone, self.sighting))
+        elif gone is not None:
+            parts.append(diff_missing(gone.mutate(close_reason=none), self.sighting).mutate(evidence=none))
+        if self._moves is not None:
+            parts.append(moved_detections(self.warehouse.current(DETECTION), self._moves))
+        if self._kinds is not None:
+            self.changes.kinds[DETECTION.name] = self._kinds
+            columns = (*columns, KIND, *LAYOUTS[DETECTION.name].begin)
+        versions = one_after_another(parts, columns)
+        if not is_first or self._moves is not None:
+            versions = self._latest_of_each(engine.materialise(versions, "detection"))
         self.changes.versions[DETECTION.name] = versions
-        for kind, number in self._tally(versions):
-            self.counts[f"detections_{kind}"] = number
+        self.counts |= {f"detections_{kind}": number for kind, number in self._tally(versions)}
         return versions
 
     def _latest_of_each(self, versions: ir.Table) -> ir.Table:
@@ -342,8 +344,7 @@ class Reconciliation:
                 causes=None if is_first else self._causes(scores),
             )
         )
-        for kind, number in self._tally(followed):
-            self.counts[f"findings_{kind}"] = number
+        self.counts |= {f"findings_{kind}": number for kind, number in self._tally(followed)}
         self._score_assets(findings, followed, is_first=is_first)
 
     def _first_findings(self, versions: ir.Table) -> tuple[ir.Table, ir.Table]:

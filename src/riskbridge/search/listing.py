@@ -92,7 +92,7 @@ class FindingTables:
         """`finding_id` and `asset_id` of the current findings, in no order."""
         return current_rows(self.finding).select("finding_id", "asset_id")
 
-    def of_one(self, finding_id: str, asset_id: str) -> FindingTables:
+    def of_one(self, finding_id: str | ir.StringValue, asset_id: str | ir.StringValue) -> FindingTables:
         """The same, of one finding and its asset."""
         every, asset = self.finding if self.counted is None else self.counted, self.asset
         return replace(
