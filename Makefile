@@ -35,10 +35,11 @@ check: setup ## Lint, format, types and layers
 	@$(RUN) mypy
 	@$(RUN) lint-imports
 
-bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline; writes build/bench.json
+bench: $(UV) ## Measure a full sync against the bare limit and a dlt pipeline, then lists beside runs; writes build/bench*.json
 	@$(UV) sync --frozen --quiet --compile-bytecode --group bench --python $(PYTHON)
 	@.venv/bin/python -m compileall -q src
 	@$(RUN) python benchmarks/sync.py $(ARGS)
+	@$(if $(ARGS),,$(RUN) python benchmarks/lists.py)
 
 remap: setup ## Measure mapping a large tenant anew after a map was changed; writes build/remap.json
 	@$(RUN) python benchmarks/remap.py $(ARGS)

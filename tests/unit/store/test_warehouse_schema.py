@@ -118,3 +118,24 @@ def test_tables_that_were_stored_wide_read_the_same_when_stored_narrow(tmp_path:
         engine.close()
         assert after == before
         assert (kinds, wide) == ((2,), (0,))
+
+
+def test_storing_tables_narrow_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    make_wide(engine, 6)
+    engine.connection.execute(SOME_ROWS)
+    Warehouse(engine).ensure_schema()
+    before = {t.name: engine.records(engine.table(t.name).order_by(t.key[0])) for t in (DETECTION, FINDING, EVENT)}
+    # As it stands when all but the last table were carried over.
+    engine.execute(f"CREATE TABLE kept AS FROM {EVENT.name}")
+    engine.execute(f"DROP VIEW {EVENT.name}")
+    engine.execute(f"DROP TABLE {LAYOUTS[EVENT.name].rows.name}")
+    engine.execute(f"ALTER TABLE kept RENAME TO {EVENT.name}")
+    engine.execute("UPDATE riskbridge_schema SET version = 6")
+    engine.close()
+    engine = DuckDBEngine(tmp_path / "w.duckdb")
+    Warehouse(engine).ensure_schema()
+    after = {t.name: engine.records(engine.table(t.name).order_by(t.key[0])) for t in (DETECTION, FINDING, EVENT)}
+    version = engine.execute("SELECT version FROM riskbridge_schema").fetchone()
+    engine.close()
+    assert (after, version) == (before, (SCHEMA_VERSION,))

@@ -169,10 +169,10 @@ class Warehouse:
         version = self._version()
         is_wide = version < _NARROW_SINCE
         for table in WAREHOUSE:
-            if is_wide or table.name not in LAYOUTS:
-                self.engine.execute(create(table))
-            else:
+            if table.name in LAYOUTS and (not is_wide or self._is_there(LAYOUTS[table.name].rows.name)):
                 create_narrow(self.engine, LAYOUTS[table.name])
+            else:
+                self.engine.execute(create(table))
         self._migrate(version)
         if is_wide:
             self._make_narrow()
@@ -202,9 +202,7 @@ class Warehouse:
         """Tables that were stored wide are stored as `model.layout` says; a table a transaction, nothing half done."""
         for layout in LAYOUTS.values():
             name = layout.table.name
-            if not self.engine.execute(
-                f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{name}' AND NOT temporary"
-            ).fetchone():
+            if not self._is_there(name):  # a step that was cut off is taken again, without what it had done
                 continue
             with self.engine.transaction():
                 self.engine.execute(f'ALTER TABLE "{name}" RENAME TO "{name}_wide"')
@@ -213,6 +211,10 @@ class Warehouse:
                 self.engine.append(layout.rows.name, narrow(self.engine, layout, wide))
                 self.engine.execute(f'DROP TABLE "{name}_wide"')
         self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
+
+    def _is_there(self, name: str) -> bool:
+        found = self.engine.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{name}' AND NOT temporary")
+        return found.fetchone() is not None
 
     def current(self, table: Table) -> ir.Table:
         """The current rows of a table, without the validity columns where it has them."""
