@@ -67,6 +67,7 @@ class Moment:
             software=self.versions(SOFTWARE) if self.has_software else None,
             sources=self.sources,
             kinds=self.warehouse.kinds(FINDING),
+            rows=self._there(self.warehouse.rows(FINDING)),
         )
 
     def asset_view(self) -> ir.Table:
@@ -87,7 +88,9 @@ class Moment:
 
     def versions(self, table: Table) -> ir.Table:
         """A versioned table in which the rows that were current then are current; findings with `kind_id` besides."""
-        rows = self.warehouse.with_kinds(table) if table is FINDING else self.warehouse.table(table)
+        return self._there(self.warehouse.with_kinds(table) if table is FINDING else self.warehouse.table(table))
+
+    def _there(self, rows: ir.Table) -> ir.Table:
         if self.run is None:
             return rows
         was_there = (rows.valid_from_run <= self.run) & (rows.valid_to_run.isnull() | (rows.valid_to_run > self.run))

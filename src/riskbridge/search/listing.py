@@ -19,7 +19,7 @@ from riskbridge.search.derived import of_connector, product_of
 from riskbridge.search.fault import find_nearest
 from riskbridge.search.paging import SortKey, ordered, rows_after, sort_keys
 from riskbridge.search.tokens import Element, Subject
-from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, OF_KIND, asset_view, finding_view
+from riskbridge.search.views import ASSET_VIEW, FINDING_VIEW, OF_KIND, OF_ROWS, asset_view, finding_view
 
 _SOURCE_COLUMNS = ("vendor_name", "vendor_product_name")
 WORST_FIRST = ("-qds", "finding_id")
@@ -33,7 +33,8 @@ class FindingTables:
     `decision` holds the current rows of DECISION; `now` and `sla` are what due dates are held against. `detection`,
     `detail` and `software` are DETECTION, DETECTION_DETAIL and SOFTWARE; what is None cannot be asked about. `sources` is
     the connector id to the name of its inventory source. `counted` is what open findings of assets are counted in, where
-    `finding` has only some. `kinds` is what findings have in common, by the `kind_id` that `finding` has then.
+    `finding` has only some. `kinds` is what findings have in common, by the `kind_id` that `finding` has then, and `rows` what
+    is stored of each finding besides: enough for many questions.
     """
 
     finding: ir.Table
@@ -50,11 +51,13 @@ class FindingTables:
     sources: Mapping[str, str] | None = None
     counted: ir.Table | None = None
     kinds: ir.Table | None = None
+    rows: ir.Table | None = None
 
     def view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current findings with those columns; see `finding_view`."""
+        is_narrow = self.rows is not None and columns is not None and {*columns} <= OF_ROWS
         return finding_view(
-            self.finding,
+            self.rows if self.rows is not None and is_narrow else self.finding,
             self.asset,
             self.cve,
             self.cve_score,
@@ -72,21 +75,22 @@ class FindingTables:
         if self.kinds is None:
             raise RuntimeError("kinds are looked at where they are at hand")
         absent = {c.name: ibis.null(c.type) for c in FINDING if c.name not in self.kinds.columns}
-        return replace(self, finding=self.kinds.mutate(**absent)).view({*columns, KIND})
+        return replace(self, finding=self.kinds.mutate(**absent), rows=None).view({*columns, KIND})
 
     def asset_view(self, columns: Collection[str] | None = None) -> ir.Table:
         """The current assets with those columns; see `riskbridge.search.views.asset_view`."""
         has_counts = columns is None or "open_findings" in columns
-        view = asset_view(self.asset, self.finding if has_counts else None)
+        counted = self.finding if self.rows is None else self.rows
+        view = asset_view(self.asset, counted if has_counts else None)
         return view if columns is None else view.select(*(n for n in view.columns if n in columns))
 
     def only(self, subject: Subject, ids: ir.Table) -> FindingTables:
         """The same, of some findings or assets: `ids` has their `finding_id` or `asset_id`."""
         if subject == "findings":
             every = self.finding if self.counted is None else self.counted
-            return replace(self, finding=self.finding.semi_join(ids, "finding_id"), counted=every)
+            return replace(self, finding=self.finding.semi_join(ids, "finding_id"), counted=every, rows=None)
         finding, asset = self.finding.semi_join(ids, "asset_id"), self.asset.semi_join(ids, "asset_id")
-        return replace(self, finding=finding, asset=asset)
+        return replace(self, finding=finding, asset=asset, rows=None)
 
     def ids(self) -> ir.Table:
         """`finding_id` and `asset_id` of the current findings, in no order."""
@@ -100,6 +104,7 @@ class FindingTables:
             finding=self.finding.filter((self.finding.finding_id == finding_id) & (self.finding.asset_id == asset_id)),
             asset=asset.filter(asset.asset_id == asset_id),
             counted=every.filter(every.asset_id == asset_id),
+            rows=None,
         )
 
     def elements_of(self, subject: Subject) -> FindElement:
@@ -264,7 +269,7 @@ def show_ids(
         ids: As `find_ids` gave them, or placeholders; one at least.
         asset_ids: The same of their assets.
     """
-    tables = asked.tables
+    tables = replace(asked.tables, rows=None)
     asset = tables.asset.filter(tables.asset.asset_id.isin(asset_ids))
     if asked.read.kind == "findings":
         every = tables.finding if tables.counted is None else tables.counted

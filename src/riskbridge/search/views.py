@@ -92,6 +92,11 @@ OF_KIND = frozenset((*LAYOUTS[FINDING.name].shared, *_CVE_COLUMNS, *_SCORE_COLUM
 }
 """Columns of `finding_view` in which all findings of a kind agree."""
 
+OF_ROWS = frozenset(
+    (*LAYOUTS[FINDING.name].rows.names, *_RUN_COLUMNS, *_COMPUTED, *ASSET_VIEW, "open_findings", KIND)
+) - {*_VALIDITY}
+"""Columns of `finding_view` that need nothing of a finding's kind."""
+
 
 def finding_view(
     finding: ir.Table,
@@ -114,7 +119,7 @@ def finding_view(
     nobody told us of it: not enriched is not the same as not exploited.
 
     Args:
-        finding: FINDING, all versions.
+        finding: FINDING, all versions; or, where `OF_ROWS` holds all that is wanted, what is stored of each row.
         asset: ASSET, all versions.
         cve: CVE.
         cve_score: CVE_SCORE.
@@ -133,7 +138,7 @@ def finding_view(
     wanted = set(FINDING_VIEW if columns is None else columns)
     rows = finding.filter(finding.valid_to_run.isnull())
     view: Any = rows
-    given: dict[str, Any] = {n: rows[n] for n in _FINDING_COLUMNS}
+    given: dict[str, Any] = {n: rows[n] for n in _FINDING_COLUMNS if n in rows.columns}
     if wanted & set(_RUN_COLUMNS):
         latest = _latest_runs(run)
         view = view.left_join(latest, rows.connector_id == latest.of_connector)

@@ -238,6 +238,10 @@ class Warehouse:
         """What rows of a table have in common, by `kind_id`; of one that is stored so."""
         return self.engine.table(LAYOUTS[table.name].kinds.name)
 
+    def rows(self, table: Table) -> ir.Table:
+        """What is stored of each row of such a table besides: its other columns, and `kind_id`."""
+        return self.engine.table(LAYOUTS[table.name].rows.name)
+
     def last_run(self) -> int:
         """The number of the newest published run; 0 before the first."""
         found = self.engine.execute('SELECT coalesce(max("run"), 0) FROM "run"').fetchone()
