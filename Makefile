@@ -27,7 +27,7 @@ demo: .venv/.demo ## Pull a simulated Defender tenant over HTTP; show scored ass
 	@$(RUN) riskbridge demo $(ARGS)
 
 test: setup ## Run every test
-	@$(RUN) pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(RUN) pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: setup ## Lint, format, types and layers
 	@$(RUN) ruff check .

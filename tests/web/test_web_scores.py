@@ -155,7 +155,18 @@ def test_the_description_on_the_command_line_is_that_of_the_server(home: Served,
     assert silent == []
 
 
-def test_who_changed_what_is_in_the_audit_log_under_the_callers_name(home: Served) -> None:
+def test_who_changed_what_is_in_the_audit_log_under_the_callers_name(home: Served, client: httpx.Client) -> None:
+    known = {"if-match": "*"}
+    rule = {"where": "asset.name: nobody", "why": "trial", "acs": 3}
+    answers = [
+        client.patch(f"{API}/score-settings", json={"changes": {"trurisk.formula": "trurisk-2"}}, headers=known),
+        client.delete(f"{API}/score-settings", headers=known),
+        client.put(f"{API}/rules/audited", json=rule),
+        client.delete(f"{API}/rules/audited", headers=known),
+        client.patch(f"{API}/sla", json={"low": 200}, headers=known),
+        client.patch(f"{API}/feeds/epss", json={"every_hours": 12}, headers=known),
+    ]
+    assert [a.status_code for a in answers] == [200] * len(answers), [a.text for a in answers]
     with sqlite3.connect(f"file:{home.home / 'config.db'}?mode=ro", uri=True) as looking:
         rows = set(looking.execute("SELECT actor, action, object FROM audit"))
     assert {
