@@ -44,6 +44,7 @@ def begin(page: Page, home: Served, name: str, form: str, path: Path) -> None:
     page.get_by_role("button", name="Choose files").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Format").select_option(form)
+    expect(page.get_by_label("Upload a file")).to_be_enabled()  # by the script, which sends what is chosen
     page.get_by_label("Upload a file").set_input_files(path)
     expect(page.get_by_label("Files of findings")).to_have_value(f"upload:{path.name}")
 
@@ -153,6 +154,7 @@ def test_a_model_is_made_from_an_uploaded_sample_cloned_and_deleted(home: Served
     page.goto(f"{home.address}/models")
     page.get_by_role("link", name="New data model").click()
     page.get_by_label("Name", exact=True).fill("sample.findings")
+    expect(page.get_by_label("Upload a file")).to_be_enabled()  # by the script, which sends what is chosen
     page.get_by_label("Upload a file").set_input_files(path)
     expect(page.get_by_text("sample.csv is here.")).to_be_visible()
     page.get_by_role("button", name="Read the fields from it").click()
