@@ -52,7 +52,7 @@ def decide(app: App, decision: Decision, *, finding_id: str | None = None, query
     stored = warehouse.current(DECISION)
     work.changes.versions[DECISION.name] = engine.materialise(new_decisions(chosen, stored, decision), "decision")
     subjects = warehouse.current(FINDING).semi_join(chosen, "finding_id").select("finding_id", "asset_id")
-    work.changes.events.append(engine.materialise(decision_events(subjects, decision, work.sighting.run), "decided"))
+    work.changes.events.append(engine.materialise(decision_events(subjects, decision), "decided"))
     work.score_again()
     run = publish(work, f"finding.{decision.kind}")
     detail = {"findings": number, "query": query, "decision": decision.text(), "run": run}

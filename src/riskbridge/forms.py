@@ -20,7 +20,8 @@ _PAIRS_OF_DIGITS = r"^[0-9a-f]{1,2}([:-][0-9a-f]{1,2}){5}$"
 
 def hash_id(*parts: ir.StringValue | str) -> ir.StringValue:
     """A deterministic id of `ID_LENGTH` lower-case hexadecimal digits from ordered parts; null counts as empty."""
-    return hash_joined(join_parts(*parts))
+    digest: Any = join_parts(*parts).hexdigest("md5")
+    return digest.left(ID_LENGTH)
 
 
 def join_parts(*parts: ir.StringValue | str) -> ir.StringValue:
@@ -30,12 +31,6 @@ def join_parts(*parts: ir.StringValue | str) -> ir.StringValue:
     for text in texts[1:]:
         joined = joined + SEPARATOR + text
     return joined
-
-
-def hash_joined(joined: ir.StringValue) -> ir.StringValue:
-    """The id of parts that are joined already."""
-    digest: Any = joined.hexdigest("md5")
-    return digest.left(ID_LENGTH)
 
 
 def lower(text: ir.StringValue) -> ir.StringValue:

@@ -7,10 +7,9 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.forms import hash_id
 from riskbridge.model.layout import KIND
 from riskbridge.model.reasons import REMEDIATED
-from riskbridge.model.target import EVENT, FINDING
+from riskbridge.model.target import EVENT_COLUMNS, FINDING
 
 _AT = "timestamp('UTC', 6)"
 _VERDICT_AT = 13
@@ -193,7 +192,6 @@ def finding_events(
     followed: ir.Table,
     closings: ir.Table | None,
     *,
-    run: int,
     observed_at: datetime,
     causes: ir.Table | None = None,
 ) -> ir.Table:
@@ -202,12 +200,11 @@ def finding_events(
     Args:
         followed: What `follow` gave.
         closings: Closed detections of this run with `finding_id`, `close_reason`, `evidence`; None when there are none.
-        run: The run's number.
         observed_at: The run's time, UTC.
         causes: Why scores moved: `score_key`, `cause`, `cause_text`; None where nothing was scored before.
 
     Returns:
-        EVENT rows without `run`.
+        `EVENT_COLUMNS` of EVENT.
     """
     rows = followed.filter(followed.change != "dated")
     none = ibis.null("string")
@@ -239,7 +236,6 @@ def finding_events(
         rows = rows.left_join(evidence, [("finding_id", "closed_finding"), ("fix_reason", "closed_by")])
         rows = rows.mutate(detail=ibis.ifelse(rows.change == "fixed", rows.evidence, rows.detail))
     return rows.select(
-        event_id=hash_id(str(run), rows.change, rows.finding_id),
         at=ibis.literal(observed_at, _AT),
         kind=rows.change,
         subject_id=rows.finding_id,
@@ -248,7 +244,7 @@ def finding_events(
             (rows.change == "fixed", rows.fix_reason), (rows.change == "rescored", rows.cause), else_=none
         ),
         detail=rows.detail,
-    ).select(*(n for n in EVENT.names if n != "run"))
+    ).select(*EVENT_COLUMNS)
 
 
 def _differs(both: ir.Table, columns: tuple[str, ...]) -> ir.BooleanValue:

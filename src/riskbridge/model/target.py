@@ -345,7 +345,7 @@ EVENT = Table(
     "event",
     "A change of a finding or asset: what, when, in which run, from what evidence. Never updated, never deleted.",
     (
-        Column("event_id", "string", nullable=False),
+        Column("event_id", "string", nullable=False, description="Hash of run, kind and subject"),
         Column("run", "int64", nullable=False),
         Column("at", AT, nullable=False),
         Column(
@@ -361,6 +361,9 @@ EVENT = Table(
     ),
     key=("event_id",),
 )
+
+EVENT_COLUMNS = tuple(n for n in EVENT.names if n not in ("event_id", "run"))
+"""Columns that stages give of an event: its run is added when it is published, and its id follows from those."""
 
 CVE = Table(
     "cve",

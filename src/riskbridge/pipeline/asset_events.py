@@ -5,16 +5,15 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.forms import hash_id
 from riskbridge.lifecycle.detections import Sighting
-from riskbridge.model.target import EVENT
+from riskbridge.model.target import EVENT_COLUMNS
 from riskbridge.score.causes import asset_causes
 
 _AT = "timestamp('UTC', 6)"
 
 
 def asset_events(fresh: ir.Table, stored: ir.Table, sighting: Sighting) -> ir.Table:
-    """Events of assets: EVENT rows without `run`.
+    """Events of assets: `EVENT_COLUMNS` of EVENT.
 
     Args:
         fresh: New versions of ASSET rows.
@@ -22,9 +21,8 @@ def asset_events(fresh: ir.Table, stored: ir.Table, sighting: Sighting) -> ir.Ta
         sighting: When the run looked.
     """
     added, moved = fresh.anti_join(stored, "asset_id"), asset_causes(fresh, stored)
-    at, columns = ibis.literal(sighting.observed_at, _AT), [n for n in EVENT.names if n != "run"]
+    at, columns = ibis.literal(sighting.observed_at, _AT), EVENT_COLUMNS
     rescored = moved.select(
-        event_id=hash_id(str(sighting.run), "asset-rescored", moved.asset_id),
         at=at,
         kind=ibis.literal("asset-rescored"),
         subject_id=moved.asset_id,
@@ -33,7 +31,6 @@ def asset_events(fresh: ir.Table, stored: ir.Table, sighting: Sighting) -> ir.Ta
         detail=moved.detail,
     )
     new = added.select(
-        event_id=hash_id(str(sighting.run), "asset-added", added.asset_id),
         at=at,
         kind=ibis.literal("asset-added"),
         subject_id=added.asset_id,
@@ -46,7 +43,6 @@ def asset_events(fresh: ir.Table, stored: ir.Table, sighting: Sighting) -> ir.Ta
     rows = rows.filter(~rows.tags.identical_to(rows.was_tags))
     before, after = (tags.join(", ").nullif("").fill_null("none") for tags in (rows.was_tags, rows.tags))
     tagged = rows.select(
-        event_id=hash_id(str(sighting.run), "asset-tagged", rows.asset_id),
         at=at,
         kind=ibis.literal("asset-tagged"),
         subject_id=rows.asset_id,

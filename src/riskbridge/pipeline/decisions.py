@@ -10,9 +10,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.forms import hash_id
 from riskbridge.model.judgement import DECISION
-from riskbridge.model.target import EVENT
+from riskbridge.model.target import EVENT_COLUMNS
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, Warehouse
 
@@ -122,19 +121,18 @@ def new_decisions(findings: ir.Table, stored: ir.Table, decision: Decision) -> i
     ).select(*COLUMNS)
 
 
-def decision_events(findings: ir.Table, decision: Decision, run: int) -> ir.Table:
-    """An event for every finding decided about: EVENT rows without `run`.
+def decision_events(findings: ir.Table, decision: Decision) -> ir.Table:
+    """An event for every finding decided about: `EVENT_COLUMNS` of EVENT.
 
     Args:
         findings: `finding_id`, `asset_id`.
         decision: What was decided.
-        run: The number it is published under.
     """
-    return _events(findings, run, decision.at, "decided", decision.kind, ibis.literal(decision.text()))
+    return _events(findings, decision.at, "decided", decision.kind, ibis.literal(decision.text()))
 
 
 def end_acceptances(
-    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, findings: ir.Table, run: int, at: datetime
+    engine: DuckDBEngine, warehouse: Warehouse, changes: Changes, findings: ir.Table, at: datetime
 ) -> int:
     """End, once, the acceptances whose last day is over; gives how many. Nothing else that people decided is touched.
 
@@ -143,8 +141,7 @@ def end_acceptances(
         warehouse: What is stored.
         changes: Takes the new versions and the events.
         findings: Current rows of FINDING.
-        run: The run's number.
-        at: Its time, UTC.
+        at: The run's time, UTC.
     """
     stored = warehouse.current(DECISION)
     over = stored.filter(stored.accepted_until < ibis.literal(at.date()))
@@ -156,7 +153,7 @@ def end_acceptances(
     _add(changes, ended)
     told = over.select("finding_id", "accepted_until").join(findings.select("finding_id", "asset_id"), "finding_id")
     detail = ibis.literal("accepted until ") + told.accepted_until.cast("string") + ", which is over"
-    changes.events.append(engine.materialise(_events(told, run, at, "acceptance-ended", "expired", detail), "ended"))
+    changes.events.append(engine.materialise(_events(told, at, "acceptance-ended", "expired", detail), "ended"))
     return int(engine.scalar(ended.count()))
 
 
@@ -236,16 +233,15 @@ def _add(changes: Changes, rows: ir.Table) -> None:
     changes.versions[DECISION.name] = rows
 
 
-def _events(rows: ir.Table, run: int, at: datetime, kind: str, reason: str, detail: ir.StringValue) -> ir.Table:
+def _events(rows: ir.Table, at: datetime, kind: str, reason: str, detail: ir.StringValue) -> ir.Table:
     return rows.select(
-        event_id=hash_id(str(run), kind, rows.finding_id),
         at=ibis.literal(at, _AT),
         kind=ibis.literal(kind),
         subject_id=rows.finding_id,
         asset_id=rows.asset_id,
         reason=ibis.literal(reason),
         detail=detail,
-    ).select(*(n for n in EVENT.names if n != "run"))
+    ).select(*EVENT_COLUMNS)
 
 
 def _given(text: str | None, stored: ir.StringValue) -> ir.StringValue:

@@ -9,14 +9,13 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from riskbridge.forms import hash_id
 from riskbridge.identity.book import RuleBook, make_book
 from riskbridge.identity.join import TOO_MANY, Bounds
 from riskbridge.identity.match import IdentityPlan, Judged, identify
 from riskbridge.identity.survivorship import SourceRanks
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.identification import IdentityJudgement, JudgementKind
-from riskbridge.model.target import ASSET_LINK, EVENT
+from riskbridge.model.target import ASSET_LINK, EVENT_COLUMNS
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Warehouse
 
@@ -188,7 +187,7 @@ def oversized_warnings(engine: DuckDBEngine, links: ir.Table, bounds: Bounds) ->
 def link_events(
     engine: DuckDBEngine, warehouse: Warehouse, records: ir.Table, found: Identified, sighting: Sighting
 ) -> ir.Table | None:
-    """What happened to assets because their records are others now: EVENT rows without `run`; None for nothing.
+    """What happened to assets because their records are others now: `EVENT_COLUMNS` of EVENT; None for nothing.
 
     A record that is new tells of `asset-joined` where its asset was there before. One that moves tells both assets: of
     `asset-merged` where the old one is no more, else of `asset-split`.
@@ -208,14 +207,13 @@ def link_events(
     told = rows.group_by("subject_id", "kind").agg(reason=rows.rule.min(), texts=rows.text.collect(distinct=True))
     return engine.materialise(
         told.select(
-            event_id=hash_id(str(sighting.run), told.kind, told.subject_id),
             at=ibis.literal(sighting.observed_at, _AT),
             kind="kind",
             subject_id="subject_id",
             asset_id=told.subject_id,
             reason="reason",
             detail=told.texts.sort().join("; ").substr(0, LONGEST_TEXT),
-        ).select(*(n for n in EVENT.names if n != "run")),
+        ).select(*EVENT_COLUMNS),
         "link_events",
     )
 

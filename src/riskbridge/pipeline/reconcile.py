@@ -339,7 +339,6 @@ class Reconciliation:
             finding_events(
                 followed,
                 closings if has_closings else None,
-                run=self.sighting.run,
                 observed_at=self.sighting.observed_at,
                 causes=None if is_first else self._causes(scores),
             )
@@ -376,7 +375,7 @@ class Reconciliation:
 
         followed = materialise_in_parts(engine, engine.scalar(rolled.count()), follow_part, "finding")
         self._withdraw(versions, findings, rolled, heirs)
-        end_acceptances(engine, self.warehouse, self.changes, findings, run, at)
+        end_acceptances(engine, self.warehouse, self.changes, findings, at)
         return scores, followed
 
     def rescore(self, feeds: Feeds) -> None:
@@ -392,7 +391,7 @@ class Reconciliation:
         nothing = self.engine.materialise(findings.limit(0), "none")
         self.changes.withdrawn[FINDING.name] = nothing.select("finding_id")
         at = self.sighting.observed_at
-        end_acceptances(self.engine, self.warehouse, self.changes, findings, self.sighting.run, at)
+        end_acceptances(self.engine, self.warehouse, self.changes, findings, at)
         self._score_assets(findings, nothing, is_first=False)
 
     def _score_cves(self, keys: ir.Table) -> ir.Table:

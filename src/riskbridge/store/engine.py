@@ -207,10 +207,6 @@ class DuckDBEngine:
             self._memory.keep_rows((key, version), known)
         return known
 
-    def remembered(self, key: Hashable, make: Callable[[], ir.Table]) -> list[dict[str, Any]]:
-        """The rows of a small expression without constants, always looked up anew; see `answer`."""
-        return self.answer(key, make)
-
     def scalar(self, expression: ir.Scalar) -> Any:
         """The value of a scalar expression."""
         return _plain(self.rows(expression.as_table()).column(0))[0]

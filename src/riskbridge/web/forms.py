@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
 from riskbridge.api.shapes import DecisionShape
 from riskbridge.errors import InputError, RiskbridgeError
+
+S = TypeVar("S", bound=BaseModel)
 
 _FIELD_OF_CODE = {
     "defender.wrong-secret": "client_secret",
@@ -59,6 +61,22 @@ class Form:
                 else "device_filter"
             )
         self.faults[name] = f"{error.message} {error.remedy}"
+
+
+def validated(shape: type[S], values: Mapping[str, Any]) -> S:
+    """What is typed, as the API takes it.
+
+    Raises:
+        InputError: `form.invalid`, with the first field that does not do and why.
+    """
+    try:
+        return shape.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = " ".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
+        raise InputError(
+            f"{where}: {first['msg']}.", code="form.invalid", remedy="Mend it and send it again."
+        ) from error
 
 
 def typed_values(typed: FormData, texts: tuple[str, ...], ticks: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from riskbridge.api.access import Caller, Served
 from riskbridge.api.problems import status_of
 from riskbridge.browse import browse
 from riskbridge.errors import InputError, RiskbridgeError
+from riskbridge.model.target import ASSET
 from riskbridge.overview import OPEN
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person
@@ -83,11 +84,11 @@ def _find_id(service: Service, text: str) -> str:
 def _address(service: Service, *asset_ids: str) -> str:
     """The page of the first of these assets that is there: of two that were merged, one goes on."""
     with service.reading() as app:
+        assets = app.warehouse.current(ASSET).select("asset_id")
         for asset_id in filter(None, asset_ids):
-            try:
-                return f"/inventory/assets/{app.explain_asset(asset_id)['asset']['asset_id']}"
-            except InputError:
-                continue
+            found = app.engine.records(assets.filter(assets.asset_id.startswith(asset_id)).limit(1))
+            if found:
+                return f"/inventory/assets/{found[0]['asset_id']}"
     return "/inventory/assets"
 
 

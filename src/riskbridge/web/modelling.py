@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
@@ -21,11 +20,10 @@ from riskbridge.model.file_settings import ENCODINGS
 from riskbridge.model.source_model import KINDS
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person
-from riskbridge.web.forms import Form, then_path, typed_values
+from riskbridge.web.forms import Form, then_path, typed_values, validated
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
-S = TypeVar("S", bound=BaseModel)
 TEXTS = ("name", "stream", "description", "findings", "reader", "delimiter", "qualifier", "encoding")
 SAMPLE = ("reader", "delimiter", "qualifier", "encoding", "has_header")
 BEGINNING = {"stream": "findings", "reader": "auto", "delimiter": "auto", "qualifier": '"', "encoding": "auto"}
@@ -147,23 +145,12 @@ def _sample(form: Form) -> over_api.InferShape:
     written = {n: form.values[n] for n in SAMPLE if form.values[n] is not None}
     named = {"name": form.values["name"] or "sample", "stream": form.values["stream"] or "findings"}
     path = str(form.values["findings"]).rpartition(",")[2].strip()
-    return _validated(over_api.InferShape, {**written, **named, "findings": [path]})
+    return validated(over_api.InferShape, {**written, **named, "findings": [path]})
 
 
 def _shape(form: Form, fields: Sequence[dict[str, Any]]) -> over_api.ModelShape:
     values = {n: form.values[n] or "" for n in ("name", "stream", "description")}
-    return _validated(over_api.ModelShape, {**values, "fields": list(fields)})
-
-
-def _validated(shape: type[S], values: dict[str, Any]) -> S:
-    try:
-        return shape.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(str(part + 1) if isinstance(part, int) else part for part in first["loc"])
-        raise InputError(
-            f"{where}: {first['msg']}.", code="form.invalid", remedy="Mend it and send it again."
-        ) from error
+    return validated(over_api.ModelShape, {**values, "fields": list(fields)})
 
 
 def _form(

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
@@ -16,6 +15,7 @@ from riskbridge.api.problems import status_of
 from riskbridge.errors import InputError, RiskbridgeError
 from riskbridge.service import Service
 from riskbridge.web.access import ChangingPerson, Person
+from riskbridge.web.forms import validated
 from riskbridge.web.render import page
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -42,7 +42,7 @@ def _change(request: Request, caller: Caller, service: Service, typed: FormData)
             over_api.remove_tag(caller, service, name, "*")
         else:
             given = {n: values[n] for n in ("name", "description", "query", "acs") if values.get(n)}
-            shape: Any = _shape(over_api.TagNew, given)
+            shape: Any = validated(over_api.TagNew, given)
             over_api.make_tag(caller, service, shape, Response())
     except RiskbridgeError as error:
         return _tags(request, caller, service, typed=values, fault=error)
@@ -58,20 +58,10 @@ async def tag_assets(request: Request, caller: ChangingPerson, service: Served) 
     by_query = typed.get("about") == "query"
     if not by_query and not chosen:
         raise InputError("No asset is ticked.", code="tag.no-subject", remedy="Tick those you mean.")
-    shape: Any = _shape(over_api.TagAssets, {"query": query} if by_query else {"asset_ids": chosen})
+    shape: Any = validated(over_api.TagAssets, {"query": query} if by_query else {"asset_ids": chosen})
     await run_in_threadpool(over_api.give_tag, caller, service, name, shape)
     back = str(typed.get("back", ""))
     return RedirectResponse(back if back.partition("?")[0] == "/inventory/assets" else "/inventory/assets", 303)
-
-
-def _shape(kind: Any, values: dict[str, Any]) -> Any:
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{first['loc'][0]}: {first['msg']}.", code="form.invalid", remedy="Mend it and send it again."
-        ) from error
 
 
 def _tags(

@@ -117,7 +117,7 @@ def test_an_acceptance_ends_after_its_last_day_and_the_rest_of_the_decision_stay
     engine, changes = warehouse.engine, Changes()
     findings = texts(engine, "finding_id", "asset_id", rows=[("over", "a1"), ("last day", "a1"), ("refuted", "a2")])
     counting = without_suppressed(engine, warehouse, changes, findings, NOON.date())
-    ended = end_acceptances(engine, warehouse, changes, findings, 7, NOON)
+    ended = end_acceptances(engine, warehouse, changes, findings, NOON)
     (row,) = engine.records(changes.versions[DECISION.name])
     (event,) = engine.records(changes.events[0])
     assert (ended, row) == (1, dict.fromkeys(COLUMNS) | ALWAYS | {"finding_id": "over", "owner": "ben"})

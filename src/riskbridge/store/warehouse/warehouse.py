@@ -30,6 +30,7 @@ from riskbridge.model.target import (
     DETECTION,
     DETECTION_DETAIL,
     EVENT,
+    EVENT_COLUMNS,
     FINDING,
     RUN,
     RUN_REJECT,
@@ -136,7 +137,7 @@ class Changes:
         kinds: What the versions of a table have in common, by table: `kind_id`, which those versions have too, and what
             makes a kind in its layout; for versions that are known by such numbers.
         contents: The whole new contents of `cve`, `cve_score` and `cve_claim`, where they changed.
-        events: EVENT rows without `run`.
+        events: `EVENT_COLUMNS` of EVENT.
         rejects: REJECT rows.
         held: HELD rows.
     """
@@ -327,7 +328,7 @@ class Warehouse:
                     self.engine.execute(f'DELETE FROM "{table.name}"')
                     self.engine.append(table.name, changes.contents[table.name].select(*table.names))
             for events in changes.events:
-                self._append(EVENT, events.mutate(run=_int(run)).select(*EVENT.names))
+                self._append(EVENT, events.select(*EVENT_COLUMNS).mutate(run=_int(run)))
             for rejects in changes.rejects:
                 self.engine.append(RUN_REJECT.name, rejects.mutate(run=_int(run)).select(*RUN_REJECT.names))
             for held in changes.held:
