@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from riskbridge.cli.terminal import error_stream, make_console
 from riskbridge.pipeline.progress import Phase
 from riskbridge.pipeline.progress import Progress as RunProgress
 from riskbridge.source.budget import Spending
 
+_WIDE = 140
+"""Columns of a terminal on which calls have room beside the rest."""
 _ASKING = (Phase.MACHINES, Phase.FINDINGS, Phase.SOFTWARE, Phase.CATALOGUE)
 
 
@@ -23,15 +26,18 @@ def show_progress(*, as_json: bool) -> Iterator[RunProgress]:
     if as_json:
         yield JsonProgress()
         return
+    console = make_console(stderr=True)
+    # What phases are called and their numbers stay whole on a narrow terminal; calls are told where there is room.
+    told = [TextColumn("{task.fields[calls]}", table_column=Column(no_wrap=True))] if console.width >= _WIDE else []
     with Progress(
         SpinnerColumn(finished_text="✓"),
-        TextColumn("{task.description:<10}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[rows]}"),
-        TextColumn("{task.fields[calls]}"),
+        TextColumn("{task.description:<9}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=30 if told else 12),
+        TextColumn("{task.fields[rows]}", table_column=Column(no_wrap=True)),
+        *told,
         TimeElapsedColumn(),
         TimeRemainingColumn(elapsed_when_finished=False, compact=True),
-        console=make_console(stderr=True),
+        console=console,
     ) as bars:
         yield BarProgress(bars)
 
@@ -132,7 +138,7 @@ class JsonProgress:
 def _calls_in_words(spent: Spending) -> str:
     if not spent.calls:
         return ""
-    words, quota = f"{spent.calls:,} calls", spent.scarcest
+    words, quota = f"{spent.calls:,} call{'' if spent.calls == 1 else 's'}", spent.scarcest
     if quota is not None:
         words += f", {quota.hour_left:,} of {quota.endpoint} left this hour"
     return words if quota is None or not quota.wait_s else f"{words}, next in {quota.wait_s:.0f} s"
