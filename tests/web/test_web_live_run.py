@@ -124,3 +124,26 @@ def test_a_run_is_watched_paused_resumed_and_outlives_its_server(
     finally:
         page.close()
         second.stop()
+
+
+def test_a_run_that_waited_is_told_as_running_once_its_turn_comes(
+    home: Path, tenant: RunningSimulator, browser: Browser
+) -> None:
+    assert Cli(home).add(tenant, "--name", "second")["exit_code"] == 0
+    served: Served = start_serving(home)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    try:
+        client = served.log_in()
+        assert client.post("/api/v1/connectors/tenant/runs").status_code == 202
+        log_in(page, served)
+        page.goto(f"{served.address}/connectors/second")
+        page.get_by_role("button", name="Run now").click()
+        expect(page.get_by_role("heading", name="This run: queued")).to_be_visible()
+        expect(page.get_by_text("It waits for its turn.")).to_be_visible()
+        assert client.delete("/api/v1/connectors/tenant/runs/current").status_code == 202
+        expect(page.get_by_role("heading", name="This run: running")).to_be_visible(timeout=PATIENCE_MS)
+        tenant.control("faults", method="DELETE")
+        expect(page.get_by_role("heading", name="This run: succeeded")).to_be_visible(timeout=PATIENCE_MS)
+    finally:
+        page.close()
+        served.stop()

@@ -6,23 +6,35 @@ const UNDER_WAY = ["queued", "running", "stopped"]; // stopped: the server ends,
 
 export const follow = (card) => {
   const said = card.querySelector("[data-live-said]");
+  const state = card.querySelector("[data-live-state]");
   let news = null;
   let last = 0;
-  let waiting = null;
+  let isAsked = false; // one answer at a time, so that no older one comes last
+  let isStale = false;
   let isGone = false;
 
   const show = async () => {
-    waiting = null;
+    isStale = false;
     last = performance.now();
     try {
       const answer = await fetch(card.dataset.part, { headers: { accept: "text/html" } });
-      if (!answer.ok || answer.redirected) return;
-      const part = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-live]");
+      const isPart = answer.ok && !answer.redirected;
+      const text = isPart ? await answer.text() : "";
+      const part = new DOMParser().parseFromString(text, "text/html").querySelector("[data-live]");
       const place = card.querySelector("[data-live]");
       if (part && place) place.replaceWith(document.adoptNode(part));
     } catch {
       // The events find out that the server is gone, and when it is back.
     }
+    isAsked = false;
+    if (isStale) ask();
+  };
+
+  const ask = () => {
+    isStale = isAsked;
+    if (isAsked) return;
+    isAsked = true;
+    setTimeout(show, Math.max(0, EVERY_MS - (performance.now() - last)));
   };
 
   const listen = () => {
@@ -43,7 +55,8 @@ export const follow = (card) => {
         location.reload();
         return;
       }
-      if (waiting === null) waiting = setTimeout(show, Math.max(0, EVERY_MS - (performance.now() - last)));
+      if (state) state.textContent = run.state;
+      ask();
     });
   };
 
