@@ -20,7 +20,9 @@ def main() -> None:
     """Run the command line: here, or, where a server owns the home, there."""
     # Expressions are many small objects that live as long as the command; looking through them often takes a tenth of a run.
     gc.set_threshold(100_000, 20, 20)
-    sys.exit(perform(sys.argv[1:]))
+    code = perform(sys.argv[1:])
+    gc.freeze()  # and they all go with the process, so that nothing is looked through once more at its end
+    sys.exit(code)
 
 
 def perform(words: list[str]) -> int:

@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR
+from riskbridge.identity.answers import count_rows
 from riskbridge.identity.keys import ACTIVE_KIND, FULL_NAME_KIND, HOST_NAME_KIND, SPLIT_KIND
 from riskbridge.identity.rules import IDENTIFYING, Rule
 
@@ -107,11 +108,11 @@ def _apply(
     rule: Rule, keys: ir.Table, members: ir.Table, facts: ir.Table, *, materialise: Materialise, bounds: Bounds
 ) -> ir.Table:
     edges = materialise(_edges(rule, keys, members))
-    if not _count(edges):
+    if not count_rows(edges):
         return members
     if rule.is_bounded:
         members, edges = _without_hubs(rule, members, edges, materialise=materialise, bounds=bounds)
-        if not _count(edges):
+        if not count_rows(edges):
             return members
     places = _settle(edges, materialise, bounds.max_records_per_asset if rule.is_bounded else MOST_BY_HAND)
     involved = materialise(
@@ -141,7 +142,7 @@ def _without_hubs(
     """
     counted = edges.group_by("value").agg(records=edges.source_asset_id.nunique())
     hubs = materialise(counted.filter(counted.records > bounds.max_records_per_asset))
-    if not _count(hubs):
+    if not count_rows(hubs):
         return members, edges
     told = edges.join(hubs, "value").select("records", hub_value="value", told_id="source_asset_id")
     text = told.hub_value + ibis.literal(": ") + _too_many(told.records)
@@ -163,7 +164,7 @@ def _settle(edges: ir.Table, materialise: Materialise, rounds: int) -> ir.Table:
     labels = links.mutate(was=links.component, label=links.component)
     for _ in range(rounds + 1):
         labels = materialise(_spread(labels))
-        if not _count(labels.filter(labels.was != labels.label)):
+        if not count_rows(labels.filter(labels.was != labels.label)):
             return labels.select("component", candidate="label").distinct()
     torn = labels.group_by("value").agg(first=labels.label.min(), last=labels.label.max())
     torn = labels.semi_join(torn.filter(torn["first"] < torn["last"]), "value").select(torn="label").distinct()
@@ -248,8 +249,3 @@ def _advance(rule: Rule, members: ir.Table, edges: ir.Table, judged: ir.Table) -
         matched_on=ibis.ifelse(is_first, rows["values"], rows.matched_on),
         refusals=rows.refusals + refusal.fill_null(""),
     )
-
-
-def _count(table: ir.Table) -> int:
-    number: int = table.count().to_pyarrow().as_py()
-    return number

@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR
+from riskbridge.identity.answers import count_rows, values_of
 from riskbridge.identity.book import RuleBook
 from riskbridge.identity.join import Bounds, Materialise, join_records
 from riskbridge.identity.keys import against, find_shared_keys, rule_keys, split_facts, without_split_keys
@@ -105,8 +106,8 @@ def _members(
     known = None if judged is None else _known(judged, spelled, materialise)
     if known is not None:
         shared = materialise(without_split_keys(shared, known.splits))
-    present = set(shared.select("rule").distinct().to_pyarrow().column("rule").to_pylist())
-    merges = None if known is None or not _count(known.merges) else known.merges
+    present = set(values_of(shared.select("rule").distinct()))
+    merges = None if known is None or not count_rows(known.merges) else known.merges
     if not present and merges is None:
         return None
     sharing = shared.select("source_asset_id")
@@ -126,11 +127,6 @@ def _known(judged: Judged, records: ir.Table, materialise: Materialise) -> Judge
     merges = judged.merges.semi_join(ids, [("left", "source_asset_id")]).semi_join(ids, [("right", "source_asset_id")])
     splits = judged.splits.semi_join(ids, [("record", "source_asset_id")])
     return Judged(materialise(merges), materialise(splits.semi_join(ids, [("other", "source_asset_id")])))
-
-
-def _count(table: ir.Table) -> int:
-    number: int = table.count().to_pyarrow().as_py()
-    return number
 
 
 def _links(named: ir.Table, members: ir.Table | None) -> ir.Table:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from riskbridge.identity.book import RuleBook, make_book
 from riskbridge.identity.join import TOO_MANY, Bounds
@@ -79,15 +78,14 @@ def plan_identity(
         inputs: What it goes by.
     """
     old_links = warehouse.current(ASSET_LINK)
-    names = list(inputs.source_names.items())
-    named = pa.table({"connector_id": [c for c, _ in names], "source_name": [n for _, n in names]})
+    named = ({"connector_id": c, "source_name": n} for c, n in inputs.source_names.items())
     return identify(
         records,
         old_links.select("source_asset_id", "asset_id"),
         inputs.book,
         engine.materialise,
         inputs.bounds,
-        source_names=engine.from_arrow(named, {"connector_id": "string", "source_name": "string"}),
+        source_names=engine.from_records(named, {"connector_id": "string", "source_name": "string"}),
         judged=_judged(engine, inputs.judgements),
         ranks=inputs.ranks,
     )
@@ -137,11 +135,7 @@ def _judged(engine: DuckDBEngine, judgements: Sequence[IdentityJudgement]) -> Ju
         if j.kind is JudgementKind.SPLIT
         for other in j.others
     ]
-    return Judged(_rows(engine, merges, _MERGES), _rows(engine, splits, _SPLITS))
-
-
-def _rows(engine: DuckDBEngine, rows: list[dict[str, str]], types: dict[str, str]) -> ir.Table:
-    return engine.from_arrow(pa.Table.from_pylist(rows, schema=ibis.schema(types).to_pyarrow()), types)
+    return Judged(engine.from_records(merges, _MERGES), engine.from_records(splits, _SPLITS))
 
 
 def refusals(links: ir.Table) -> ir.Table:

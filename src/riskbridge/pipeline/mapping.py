@@ -69,6 +69,27 @@ def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Ke
     return _once(engine, rows, repeated, "source_asset_id", "machines", "external_asset_id")
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What is made of a batch of rows.
+
+    Attributes:
+        steps: Tables that are computed first, in order, by name.
+        tables: The same as tables.
+        told: The rows that tell of something; None where all do.
+        raw: The rows that are mapped.
+        rows: Keyed rows; lazy.
+        kinds: Their kinds; lazy.
+    """
+
+    steps: list[tuple[str, ir.Table]]
+    tables: list[ir.Table]
+    told: ir.Table | None
+    raw: ir.Table
+    rows: ir.Table
+    kinds: ir.Table
+
+
 class SightingsBuilder:
     """Turns staged findings into sightings, file by file while others still arrive.
 
@@ -105,38 +126,53 @@ class SightingsBuilder:
         self._connector_id = connector_id
         keys = dict.fromkeys((*IDS, *_LAYOUT.begin), "string")
         numbers = dict.fromkeys((KIND, "raw_page", "raw_row"), "int64")
-        self._rows = engine.materialise(engine.empty(keys | numbers), "sightings")
-        self._kinds = engine.materialise(engine.empty(_LAYOUT.kinds.types), "kinds")
-        self._kind_count = 0
+        self._rows = engine.empty(keys | numbers)
+        self._kinds = engine.empty(_LAYOUT.kinds.types)
+        self._batch: _Batch | None = None
         self._rejects: list[ir.Table] = []
 
     def add(self, files: Sequence[Path], number_of_rows: int) -> None:
         """Map and key the rows of some files; what cannot be used is looked for only when some row is missing."""
-        engine, whole = self._engine, self._engine.read_parquet(files, self._types)
-        raw = telling(self._stream, whole)
-        if raw is not whole:
-            passed_over = number_of_rows - int(engine.scalar(raw.count()))
-            number_of_rows -= passed_over
-            self.passed_over += passed_over
-        made: list[ir.Table] = []
+        engine = self._engine
+        whole = engine.read_parquet(files, self._types, name="batch")
+        if self._batch is None:
+            self._batch = self._plan(whole)
+        else:
+            for name, expression in self._batch.steps:
+                engine.materialise(expression, name, is_again=True)
+        batch = self._batch
+        if batch.told is not None:
+            told = int(engine.scalar(batch.told.count()))
+            self.passed_over += number_of_rows - told
+            number_of_rows = told
         if self._stream.cves_in:
-            raw = engine.materialise(one_row_a_cve(raw, self._stream.cves_in), "row_a_cve")
-            made.append(raw)
-            number_of_rows = int(engine.scalar(raw.count()))
-
-        def materialise(expression: ir.Table) -> ir.Table:
-            made.append(engine.materialise(expression, "kinds_of_batch"))
-            return made[-1]
-
-        drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kind_count, besides=_TAILS)
-        taken = engine.append(self._rows.get_name(), self._keyed(drafts))
-        self._kind_count += engine.append(self._kinds.get_name(), drafts.kinds.select(*self._kinds.columns))
+            number_of_rows = int(engine.scalar(batch.raw.count()))
+        taken = engine.append(self._rows.get_name(), batch.rows)
+        engine.append(self._kinds.get_name(), batch.kinds)
         if taken != number_of_rows:
-            refused = [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, raw))]
+            refused = [engine.materialise(r, "rejects") for r in self._refused(apply(self._stream, batch.raw))]
             if self._is_scoped:
                 self.out_of_scope += number_of_rows - taken - engine.scalar(refused[0].count())
             self._rejects += refused
-        engine.drop(*made)
+        engine.drop(*batch.tables)
+
+    def _plan(self, whole: ir.Table) -> _Batch:
+        """What is done with each batch, done for the first one: tables go by the same names in all of them."""
+        steps: list[tuple[str, ir.Table]] = []
+        tables: list[ir.Table] = []
+
+        def materialise(expression: ir.Table) -> ir.Table:
+            steps.append((f"batch_{len(steps)}", expression))
+            tables.append(self._engine.materialise(expression, steps[-1][0], is_again=True))
+            return tables[-1]
+
+        told = telling(self._stream, whole)
+        raw = materialise(one_row_a_cve(told, self._stream.cves_in)) if self._stream.cves_in else told
+        drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kinds.count(), besides=_TAILS)
+        # DuckDB takes rows that were looked through for a fifth of what they are, and would look up all devices in them.
+        met = materialise(self._links.semi_join(drafts.own, "external_asset_id"))
+        kinds = drafts.kinds.select(*self._kinds.columns)
+        return _Batch(steps, tables, None if told is whole else told, raw, self._keyed(drafts, met), kinds)
 
     def told_fixed(self, files: Sequence[Path]) -> ir.Table | None:
         """The `detection_id` of what the rows of some files call fixed; None where the map takes no row for that."""
@@ -186,8 +222,8 @@ class SightingsBuilder:
         self.repeated = int(self._engine.scalar(self._rows.count())) - int(self._engine.scalar(once.count()))
         return once
 
-    def _keyed(self, drafts: ByKind) -> ir.Table:
-        joined = drafts.rows.join(self._links, "external_asset_id")
+    def _keyed(self, drafts: ByKind, links: ir.Table) -> ir.Table:
+        joined = drafts.rows.join(links, "external_asset_id")
         begin = ibis.ifelse(joined.is_divided, joined.external_asset_id, joined.external_finding_id)
         joined = joined.mutate(
             finding_id=hash_id(joined.asset_id, joined.finding_tail),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -42,8 +42,8 @@ MOST_STRANGERS = 0.05
 """Share of findings of unknown devices from which the list of devices is taken to be cut."""
 NOT_OFFERED = ("defender.not-found", "defender.forbidden", "defender.missing-licence")
 """What a tenant without the endpoint answers."""
-PAGES_A_BATCH = 12
-"""Pages mapped at a time: enough that preparing the statement does not count, few enough to keep up."""
+PAGES_A_BATCH, MOST_PAGES_A_BATCH = 12, 24
+"""Pages mapped at a time: enough that preparing the statement does not count, few enough that little is left at the end."""
 
 
 class Source(Protocol):
@@ -122,7 +122,7 @@ class Reading:
             observed_at=self.observed_at,
         )
         self.progress.begin(Phase.MAP, expected_rows=devices.received)
-        with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper:
+        with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper, self._leaving_room():
             identified = mapper.submit(self._identify, devices)
             try:
                 keyed = self._read_by(choice, mapper, identified)
@@ -134,6 +134,15 @@ class Reading:
                 keyed = self._read_by(Choice(Strategy.PAGED, why), mapper, identified)
         self.progress.end(Phase.MAP)
         return keyed
+
+    @contextmanager
+    def _leaving_room(self) -> Iterator[None]:
+        """A processor is left to reading, which takes more time than mapping does."""
+        self.engine.leave_room(is_left=True)
+        try:
+            yield
+        finally:
+            self.engine.leave_room(is_left=False)
 
     def read_software(self) -> None:
         """What is installed; a tenant that does not let it be read is told of, and costs nothing else."""
@@ -152,7 +161,9 @@ class Reading:
         """The CVE catalogue, or its entries updated since then; None when the source gave none."""
         stream = self._read(Phase.CATALOGUE, VULNERABILITIES, since=since)
         self._tell(VULNERABILITIES, stream, stream.reconciliation())
-        return self._mapped(VULNERABILITIES, stream) if stream.received else None
+        if not stream.received:
+            return None
+        return self.engine.materialise(self._mapped(VULNERABILITIES, stream), "catalogue")
 
     def _read_by(self, choice: Choice, mapper: ThreadPoolExecutor, identified: Future[None]) -> Keyed:
         self.strategy = choice.strategy
@@ -174,7 +185,9 @@ class Reading:
         """All findings; from the beginning once more when the list moved, or a newer snapshot took its place."""
         model = choice.model
         while True:
-            batches = _Batches(mapper, mapper.submit(self._begin_sightings, model, identified), self.progress)
+            batches = _Batches(
+                self.engine, mapper, mapper.submit(self._begin_sightings, model, identified), self.progress
+            )
             try:
                 stream = self._read(Phase.FINDINGS, model, is_staged=batches.take)
             except SnapshotChangedError:
@@ -368,7 +381,14 @@ class Reading:
 class _Batches:
     """Hands staged files to the builder, several at a time, in the one other thread, once that thread has made it."""
 
-    def __init__(self, mapper: ThreadPoolExecutor, builder: Future[SightingsBuilder], progress: Progress) -> None:
+    def __init__(
+        self,
+        engine: DuckDBEngine,
+        mapper: ThreadPoolExecutor,
+        builder: Future[SightingsBuilder],
+        progress: Progress,
+    ) -> None:
+        self._engine = engine
         self._mapper = mapper
         self._builder = builder
         self._progress = progress
@@ -380,7 +400,7 @@ class _Batches:
         """Map what is staged and not yet taken, once it is enough and the former batch is done."""
         self._expect(stream)
         if self._pending.done() and len(stream.manifest()) - self._taken >= PAGES_A_BATCH:
-            self._submit(stream)
+            self._submit(stream, MOST_PAGES_A_BATCH)
 
     def give_up(self) -> None:
         """Wait for what is under way; nobody wants its result."""
@@ -390,13 +410,14 @@ class _Batches:
     def finish(self, stream: StagedStream) -> SightingsBuilder:
         """Map the rest, wait for it, and give the builder."""
         self._expect(stream)
-        self._submit(stream)
+        self._mapper.submit(self._engine.leave_room, is_left=False)
+        self._submit(stream, len(stream.manifest()))
         self._pending.result()
         return self._builder.result()
 
-    def _submit(self, stream: StagedStream) -> None:
+    def _submit(self, stream: StagedStream, most: int) -> None:
         self._pending.result()
-        lines = stream.manifest()[self._taken :]
+        lines = stream.manifest()[self._taken :][:most]
         self._taken += len(lines)
         files = stream.parquet_files(lines)
         if files:

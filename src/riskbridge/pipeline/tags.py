@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from riskbridge.score.settings import ScoreSettings
 from riskbridge.score.tags import apply_tags
@@ -24,9 +23,7 @@ def with_tags(engine: DuckDBEngine, assets: ir.Table, settings: ScoreSettings) -
     given = settings.assigned_tags
     if not settings.tags and not given:
         return assets.mutate(tags=assets.source_tags)
-    pairs = [(asset_id, tag) for tag, asset_ids in given.items() for asset_id in asset_ids]
-    types = {"asset_id": "string", "tag": "string"}
-    columns = dict(zip(types, map(list, zip(*pairs, strict=True)), strict=True)) if pairs else None
-    assigned = None if columns is None else engine.from_arrow(pa.table(columns), types)
+    pairs = [{"asset_id": asset_id, "tag": tag} for tag, asset_ids in given.items() for asset_id in asset_ids]
+    assigned = engine.from_records(pairs, {"asset_id": "string", "tag": "string"}) if pairs else None
     tagged = apply_tags(with_operating_system(assets), settings.tags, assigned)
     return engine.materialise(tagged.select(*assets.columns), "tagged")

@@ -6,7 +6,7 @@ vanish with the connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -59,6 +59,7 @@ class DuckDBEngine:
         self._numbers = count()
         self._tables: dict[str, ir.Table] = {}
         self._memory = Memory()
+        self._threads = 0 if workers_yield else threads
         with started_threads_yield() if workers_yield else nullcontext():
             try:
                 self.connection = duckdb.connect(str(path), read_only=is_read_only)
@@ -68,7 +69,8 @@ class DuckDBEngine:
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute(f"SET memory_limit = '{memory_limit_mib}MiB'")
         self.connection.execute("SET preserve_insertion_order = false")
-        self.connection.execute("SET checkpoint_threshold = '256MiB'")
+        # A large commit goes into the file at once, and not into the log first; where others wait for answers it does not.
+        self.connection.execute(f"SET checkpoint_threshold = '{256 if workers_yield else 16}MiB'")
         self.connection.execute("SET enable_progress_bar = false")
         self.turn = PublishingTurn()
         self.backend: Any = ibis.duckdb.from_connection(self.connection)
@@ -78,11 +80,20 @@ class DuckDBEngine:
         other = object.__new__(DuckDBEngine)
         other.path, other._numbers = self.path, count()
         other._tables, other._memory = {}, self._memory
-        other.turn = self.turn
+        other.turn, other._threads = self.turn, self._threads
         other.connection = self.connection.cursor()
         other.connection.execute("SET TimeZone = 'UTC'")
         other.backend = ibis.duckdb.from_connection(other.connection)
         return other
+
+    def leave_room(self, *, is_left: bool) -> None:
+        """Work with a thread fewer from now on, or with all of them again, for who uses a processor of their own meanwhile.
+
+        A statement waits for its last thread by asking again and again, and holds up Python each time. Where others' requests
+        use the same threads, nothing changes.
+        """
+        if self._threads > 1:
+            self.execute(f"SET threads = {self._threads - is_left}")
 
     def close(self) -> None:
         """Close the connection; temporary tables are gone."""
@@ -100,16 +111,24 @@ class DuckDBEngine:
             self._tables[name] = make()
         return self._tables[name]
 
-    def materialise(self, expression: ir.Table, name: str | None = None) -> ir.Table:
-        """Compute a table expression once and give the temporary table that holds its rows."""
-        name = f"tmp_{name or 'step'}_{next(self._numbers)}"
+    def materialise(self, expression: ir.Table, name: str | None = None, *, is_again: bool = False) -> ir.Table:
+        """Compute a table expression once and give the temporary table that holds its rows.
+
+        Args:
+            expression: What to compute.
+            name: What the table's name is to say.
+            is_again: It takes the place of the table that was made so under that name before, so that what is made of it
+                is the same expression as before.
+        """
+        name = f"tmp_{name or 'step'}" if is_again else f"tmp_{name or 'step'}_{next(self._numbers)}"
         # DuckDB widens sums and counts; what is stored has the types that the expression promises.
         types = expression.schema().items()
         columns = ", ".join(
             f'CAST("{n}" AS {self.backend.compiler.type_mapper.to_string(t)}) AS "{n}"' for n, t in types
         )
         self.execute(
-            f'CREATE TEMP TABLE "{name}" AS SELECT {columns} FROM ({self.sql(expression, is_order_kept=False)})'
+            f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT {columns} FROM '
+            f"({self.sql(expression, is_order_kept=False)})"
         )
         found: ir.Table = self.backend.table(name)
         return found
@@ -126,7 +145,23 @@ class DuckDBEngine:
 
     def empty(self, types: Mapping[str, str]) -> ir.Table:
         """A table with those columns and no row."""
-        return self.from_arrow(ibis.schema(dict(types)).to_pyarrow().empty_table(), types)
+        return self.from_records((), types)
+
+    def from_records(self, records: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> ir.Table:
+        """A temporary table of some thousand rows at most, with exactly the named columns and types.
+
+        `from_arrow` would do, but pandas is loaded for it and for making Arrow arrays of Python's values.
+        """
+        name = f"tmp_records_{next(self._numbers)}"
+        columns = ", ".join(
+            f'"{n}" {self.backend.compiler.type_mapper.to_string(t)}' for n, t in ibis.schema(dict(types)).items()
+        )
+        self.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
+        rows = [f"({', '.join(_literal(record[n]) for n in types)})" for record in records]
+        if rows:
+            self.execute(f'INSERT INTO "{name}" VALUES {", ".join(rows)}')
+        found: ir.Table = self.backend.table(name)
+        return found
 
     def from_arrow(self, rows: pa.Table, types: Mapping[str, str]) -> ir.Table:
         """A temporary table of Arrow rows, with exactly the named columns and types."""
@@ -140,13 +175,19 @@ class DuckDBEngine:
         found: ir.Table = self.backend.table(name)
         return found
 
-    def read_parquet(self, files: Sequence[Path], types: Mapping[str, str]) -> ir.Table:
-        """The rows of Parquet files as one lazy table; with no file, an empty one of those types."""
+    def read_parquet(self, files: Sequence[Path], types: Mapping[str, str], *, name: str | None = None) -> ir.Table:
+        """The rows of Parquet files as one lazy table; with no file, an empty one of those types.
+
+        Args:
+            files: The files.
+            types: Columns and types, for no file.
+            name: They take the place of the files that were read under that name before.
+        """
         if not files:
             return self.empty(types)
-        name = f"tmp_parquet_{next(self._numbers)}"
+        name = f"tmp_parquet_{next(self._numbers) if name is None else name}"
         listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-        self.execute(f'CREATE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')
+        self.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS SELECT * FROM read_parquet([{listed}])')
         found: ir.Table = self.backend.table(name)
         return found
 
@@ -259,6 +300,15 @@ class DuckDBEngine:
             with _quietly():
                 self.connection.execute("ROLLBACK")
             raise
+
+
+def _literal(value: str | float | datetime | None) -> str:
+    """A value in SQL; columns have types of their own, so times are given as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return str(sge.convert(value).sql("duckdb"))
+    text = value.isoformat() if isinstance(value, datetime) else value
+    # SQL itself ends at a NUL, and texts of a source may hold one.
+    return " || chr(0) || ".join(f"'{part}'" for part in text.replace("'", "''").split("\0"))
 
 
 def _records(rows: pa.Table) -> list[dict[str, Any]]:

@@ -45,11 +45,13 @@ class ByKind:
     Attributes:
         rows: Identifiers, provenance and `kind_id` of each draft, whether its row id is `is_divided` (the device's id and the
             end that its kind gives), and what was asked for besides; lazy.
+        own: The identifiers alone, of these rows and of those whose kind is refused; lazy, and cheaper.
         kinds: `kind_id`, the other columns of the target, and how the row ids end that are divided: each kind twice, with
             an even number for these rows and an odd one, without an end, for the others.
     """
 
     rows: ir.Table
+    own: ir.Table
     kinds: ir.Table
 
 
@@ -146,7 +148,7 @@ def apply_by_kind(
     raw: ir.Table,
     materialise: Callable[[ir.Table], ir.Table],
     *,
-    first_kind: int = 0,
+    first_kind: ir.IntegerScalar | int = 0,
     besides: Mapping[str, Callable[[ir.Table], Any]] | None = None,
 ) -> ByKind:
     """The drafts of `apply` in two tables: what rows have in common is worked out and kept once for all of them.
@@ -172,7 +174,8 @@ def apply_by_kind(
     found = {row.column: _map_row(row, given, types) for row in shared}
     columns = _target_columns(stream, found, without=(*PROVENANCE, *stream.own_columns))
     refused = _refusals(stream, given, found, types, are_identifiers=False)
-    number = ibis.row_number() * 2 + ibis.literal(first_kind, "int64")
+    begin = ibis.literal(first_kind, "int64") if isinstance(first_kind, int) else first_kind.as_scalar()
+    number = ibis.row_number() * 2 + begin
     numbered = given.filter(_none_of(refused)).select(
         **{KIND: number}, **{f"given_{n}": given[n] for n in names}, **columns, **{_END: _end_of_row_id(stream, given)}
     )
@@ -190,7 +193,7 @@ def apply_by_kind(
     whole = kinds.select(
         **{KIND: kinds[KIND] + 1}, **{n: kinds[n] for n in columns}, **{end_of(ROW_ID): ibis.literal("")}
     )
-    return ByKind(rows, divided.union(whole))
+    return ByKind(rows, keyed.select(**{n: keyed[_OWN + n] for n in own}), divided.union(whole))
 
 
 def _own(stream: StreamMap, raw: ir.Table, types: dict[str, DataType]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
 from riskbridge.errors import ConfigError, RetryableError
 from riskbridge.model.judgement import DECISION, HELD, HOLD
@@ -379,8 +378,7 @@ class Warehouse:
             "reflects_at": published.reflects_at,
             "catalogue_at": published.catalogue_at,
         }
-        row = self.engine.from_arrow(pa.table({n: [values[n]] for n in RUN.names}), RUN.types)
-        self.engine.append(RUN.name, row)
+        self.engine.append(RUN.name, self.engine.from_records([values], RUN.types))
 
 
 def _int(number: int) -> ir.IntegerScalar:
