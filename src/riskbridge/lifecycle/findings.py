@@ -7,7 +7,7 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from riskbridge.model.layout import KIND
+from riskbridge.model.layout import IS_FOUND, KIND
 from riskbridge.model.reasons import REMEDIATED
 from riskbridge.model.target import EVENT_COLUMNS, FINDING
 
@@ -174,10 +174,14 @@ def follow(
 
 
 def first_findings(rolled_up: ir.Table) -> ir.Table:
-    """What `follow` gives where nothing is stored yet: every finding is found, with what else it has. Costs no join."""
+    """What `follow` gives where nothing is stored yet: every finding is found, with what else it has. Costs no join.
+
+    `is_found` says so of each, for which no event needs to be written.
+    """
     besides = [n for n in rolled_up.columns if n not in FINDING.names]
     return rolled_up.mutate(
         change=ibis.literal("found"),
+        **{IS_FOUND: ~_NO},
         reopened_at=ibis.null(_AT),
         reopened_run=ibis.null("int64"),
         reopened_count=ibis.literal(0, "int64"),
@@ -185,7 +189,7 @@ def first_findings(rolled_up: ir.Table) -> ir.Table:
         was_qds=ibis.null("int64"),
         was_severity=ibis.null("int64"),
         was_asset_id=ibis.null("string"),
-    ).select(*COLUMNS, "change", *_WAS, *besides)
+    ).select(*COLUMNS, "change", IS_FOUND, *_WAS, *besides)
 
 
 def finding_events(

@@ -13,6 +13,8 @@ from riskbridge.model.target import DETECTION, EVENT, FINDING
 
 KIND = "kind_id"
 """The column that joins rows to what they have in common."""
+IS_FOUND = "is_found"
+"""Of a version of a finding, stored and not seen: it is the finding's first, so it also stands for the event that tells so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Layout:
         divided: A text column that begins with what its row is on and ends with what its kind is, such as the row ids of
             Defender, which name the device, the CVE and the product: stored as `begin_of` and `end_of` it.
         unique: Its text columns that hardly repeat: not worth a try at compression.
+        besides: What is stored of its rows and not seen.
     """
 
     table: Table
@@ -33,6 +36,7 @@ class Layout:
     computed: tuple[str, ...] = ()
     divided: str | None = None
     unique: tuple[str, ...] = ()
+    besides: tuple[Column, ...] = ()
 
     @property
     def begin(self) -> tuple[str, ...]:
@@ -55,9 +59,8 @@ class Layout:
         own = tuple(c for c in self.table if c.name not in (*self.shared, *self.computed, self.divided))
         begin = tuple(Column(n, "string", nullable=False) for n in self.begin)
         number = (Column(KIND, "int64", nullable=False, description="What the row has in common with others"),)
-        return Table(
-            f"{self.table.name}_rows", self.table.description, (*own, *begin, *(number if self.shared else ()))
-        )
+        columns = (*own, *begin, *self.besides, *(number if self.shared else ()))
+        return Table(f"{self.table.name}_rows", self.table.description, columns)
 
     @property
     def kinds(self) -> Table:
@@ -119,6 +122,7 @@ LAYOUTS = {
                 "score_key",
             ),
             unique=("finding_id",),
+            besides=(Column(IS_FOUND, "boolean", description="It stands for the event of its being found, too"),),
         ),
         Layout(EVENT, computed=("event_id",), unique=("subject_id",)),
     )

@@ -333,16 +333,11 @@ class Reconciliation:
         is_first = engine.scalar(findings.count()) == 0
         scores, followed = self._first_findings(versions) if is_first else self._followed(versions, findings)
         self.changes.versions[FINDING.name] = followed
-        closings = versions.filter(versions.change == "closed")
-        has_closings = not is_first and engine.scalar(closings.count()) > 0
-        self.changes.events.append(
-            finding_events(
-                followed,
-                closings if has_closings else None,
-                observed_at=self.sighting.observed_at,
-                causes=None if is_first else self._causes(scores),
-            )
-        )
+        if not is_first:
+            closings = versions.filter(versions.change == "closed")
+            closings = closings if engine.scalar(closings.count()) > 0 else None
+            at, causes = self.sighting.observed_at, self._causes(scores)
+            self.changes.events.append(finding_events(followed, closings, observed_at=at, causes=causes))
         self.counts |= {f"findings_{kind}": number for kind, number in self._tally(followed)}
         self._score_assets(findings, followed, is_first=is_first)
 

@@ -11,11 +11,13 @@ import ibis.expr.types as ir
 
 from riskbridge.errors import ConfigError
 from riskbridge.lifecycle.detections import Sighting
+from riskbridge.lifecycle.findings import finding_events
 from riskbridge.lifecycle.remapped import Lineage
 from riskbridge.model.connector import RunOutcome
+from riskbridge.model.layout import IS_FOUND
 from riskbridge.model.reasons import CloseReason
 from riskbridge.model.source_model import SOFTWARE_INVENTORY, VULNERABILITIES
-from riskbridge.model.target import DETECTION_DETAIL, EVENT
+from riskbridge.model.target import DETECTION_DETAIL, EVENT, FINDING
 from riskbridge.pipeline.chain import REMAP, Chain, FindStream
 from riskbridge.pipeline.holding import settle
 from riskbridge.pipeline.progress import NoProgress, Phase, Progress
@@ -178,6 +180,11 @@ def _tell_why(work: RemapWork, label: str) -> None:
     """
     if work.replaced is None:
         return
+    versions = work.changes.versions.get(FINDING.name)
+    if versions is not None and IS_FOUND in versions.columns:
+        # Nothing was stored, so that their being found would be told without a word of the map.
+        work.changes.events.append(finding_events(versions, None, observed_at=work.sighting.observed_at))
+        work.changes.versions[FINDING.name] = versions.drop(IS_FOUND)
     moved = work.replaced.filter(work.replaced.finding_id != work.replaced.now_finding_id)
     from_ = replaced_findings(work.replaced).select(heir="finding_id", goes_on_from="was_finding_id")
     as_ = moved.group_by(left="finding_id").agg(goes_on_as=moved.now_finding_id.min())

@@ -8,8 +8,9 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import hash_id
-from riskbridge.model.layout import KIND, Layout
+from riskbridge.model.layout import IS_FOUND, KIND, LAYOUTS, Layout
 from riskbridge.model.schema import Table
+from riskbridge.model.target import EVENT, FINDING, RUN
 from riskbridge.store.engine import DuckDBEngine
 
 _TYPES = {
@@ -48,9 +49,27 @@ def whole(engine: DuckDBEngine, layout: Layout, names: Sequence[str]) -> ir.Tabl
     if layout.divided is not None:
         begin, end = (rows[n] for n in (*layout.begin, *layout.end))
         rows = rows.mutate(**{layout.divided: begin + end})
+    if layout.table is EVENT:
+        rows = rows.union(_found(engine).select(*rows.columns))
     if "event_id" in layout.computed:
         rows = rows.mutate(event_id=hash_id(rows.run.cast("string"), rows.kind, rows.subject_id))
     return rows.select(*names)
+
+
+def _found(engine: DuckDBEngine) -> ir.Table:
+    """The events of being found that the first versions of findings stand for."""
+    findings, runs = engine.table(LAYOUTS[FINDING.name].rows.name), engine.table(RUN.name)
+    first = findings.filter(findings[IS_FOUND]).join(runs, findings.valid_from_run == runs.run)
+    none = ibis.null("string")
+    return first.select(
+        "run",
+        "asset_id",
+        at=runs.observed_at,
+        kind=ibis.literal("found"),
+        subject_id=findings.finding_id,
+        reason=none,
+        detail=none,
+    )
 
 
 def narrow(engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table | None = None) -> ir.Table:

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 
 from riskbridge.errors import ConfigError, RetryableError
 from riskbridge.model.judgement import DECISION, HELD, HOLD
-from riskbridge.model.layout import KIND, LAYOUTS
+from riskbridge.model.layout import IS_FOUND, KIND, LAYOUTS
 from riskbridge.model.schema import Table
 from riskbridge.model.target import (
     ASSET,
@@ -40,7 +40,7 @@ from riskbridge.model.target import (
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.narrow import create, create_narrow, narrow, whole
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -94,6 +94,9 @@ _TO_VERSION_6 = (
 
 _NARROW_SINCE = 7
 """Before, the tables of `model.layout` were stored as they are seen."""
+
+_FOUND_SINCE = 8
+"""Before, every event of being found was stored as one."""
 
 _STEPS = (
     (2, _TO_VERSION_2),
@@ -168,14 +171,21 @@ class Warehouse:
         )
         version = self._version()
         is_wide = version < _NARROW_SINCE
+        if version < _FOUND_SINCE:
+            rows = LAYOUTS[FINDING.name].rows.name
+            self.engine.execute(f"ALTER TABLE IF EXISTS {rows} ADD COLUMN IF NOT EXISTS {IS_FOUND} BOOLEAN")
+        is_narrow = {n for n, kept in LAYOUTS.items() if not is_wide or self._is_there(kept.rows.name)}
         for table in WAREHOUSE:
-            if table.name in LAYOUTS and (not is_wide or self._is_there(LAYOUTS[table.name].rows.name)):
-                create_narrow(self.engine, LAYOUTS[table.name])
-            else:
+            if table.name not in is_narrow:
                 self.engine.execute(create(table))
+        for layout in LAYOUTS.values():  # their views are over others
+            if layout.table.name in is_narrow:
+                create_narrow(self.engine, layout)
         self._migrate(version)
         if is_wide:
             self._make_narrow()
+        if version < SCHEMA_VERSION:
+            self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
         found = self.engine.execute("SELECT max(version) FROM riskbridge_schema").fetchone()
@@ -210,7 +220,6 @@ class Warehouse:
                 wide = self.engine.table(f"{name}_wide")
                 self.engine.append(layout.rows.name, narrow(self.engine, layout, wide))
                 self.engine.execute(f'DROP TABLE "{name}_wide"')
-        self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def _is_there(self, name: str) -> bool:
         found = self.engine.execute(f"SELECT 1 FROM duckdb_tables() WHERE table_name = '{name}' AND NOT temporary")
@@ -348,7 +357,8 @@ class Warehouse:
             kinds = changes.kinds.get(table.name)
             rows = changes.versions[table.name].mutate(valid_from_run=_int(run))
             names = [n for n in table.names if n != "valid_to_run"]
-            known = () if kinds is None else (KIND, *LAYOUTS[table.name].begin)
+            known = [] if kinds is None else [KIND, *LAYOUTS[table.name].begin]
+            known += [n for n in (IS_FOUND,) if n in rows.columns]
             self._append(table, rows.select(*names, *known), kinds)
 
     def _append(self, table: Table, rows: ir.Table, kinds: ir.Table | None = None) -> None:
