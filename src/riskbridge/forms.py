@@ -27,10 +27,7 @@ def hash_id(*parts: ir.StringValue | str) -> ir.StringValue:
 def join_parts(*parts: ir.StringValue | str) -> ir.StringValue:
     """What `hash_id` takes the hash of: the parts with a separator between them; null counts as empty."""
     texts = [p.fill_null("") if isinstance(p, ir.Value) else ibis.literal(p) for p in parts]
-    joined = texts[0]
-    for text in texts[1:]:
-        joined = joined + SEPARATOR + text
-    return joined
+    return texts[0] if len(texts) == 1 else ibis.literal(SEPARATOR).join(texts)
 
 
 def lower(text: ir.StringValue) -> ir.StringValue:

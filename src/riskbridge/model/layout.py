@@ -28,6 +28,7 @@ class Layout:
         divided: A text column that begins with what its row is on and ends with what its kind is, such as the row ids of
             Defender, which name the device, the CVE and the product: stored as `begin_of` and `end_of` it.
         unique: Its text columns that hardly repeat: not worth a try at compression.
+        repeated: Its text columns that always repeat: compressed by a dictionary, and no other way is tried.
         besides: What is stored of its rows and not seen.
     """
 
@@ -36,6 +37,7 @@ class Layout:
     computed: tuple[str, ...] = ()
     divided: str | None = None
     unique: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     besides: tuple[Column, ...] = ()
 
     @property
@@ -86,6 +88,7 @@ def end_of(column: str) -> str:
 
 
 _OF_DETECTION = (
+    "connector_id",
     "cve_id",
     "vendor_finding_id",
     "category",
@@ -105,6 +108,7 @@ LAYOUTS = {
             shared=_OF_DETECTION,
             divided="external_finding_id",
             unique=("detection_id", "finding_id"),
+            repeated=("asset_id", "source_asset_id", "state", begin_of("external_finding_id")),
         ),
         Layout(
             FINDING,
@@ -122,6 +126,7 @@ LAYOUTS = {
                 "score_key",
             ),
             unique=("finding_id",),
+            repeated=("asset_id", "connector_id", "state"),
             besides=(Column(IS_FOUND, "boolean", description="It stands for the event of its being found, too"),),
         ),
         Layout(EVENT, computed=("event_id",), unique=("subject_id",)),

@@ -20,6 +20,7 @@ from riskbridge.transform.spec import StreamMap
 
 _TAILS = {"detection_tail": detection_tail, "finding_tail": finding_tail}
 _LAYOUT = LAYOUTS[DETECTION.name]
+_DEVICE = "device_no"
 IDS = ("detection_id", "finding_id", "asset_id", "source_asset_id")
 SEEN = (
     *IDS,
@@ -122,10 +123,11 @@ class SightingsBuilder:
         self.passed_over = 0
         self._stream = stream
         self._types = staged_types
-        self._links = links
+        # Rows carry the number of their device, which says what they have of it.
+        self._links = engine.materialise(links.mutate(**{_DEVICE: ibis.row_number()}), "links")
         self._connector_id = connector_id
-        keys = dict.fromkeys((*IDS, *_LAYOUT.begin), "string")
-        numbers = dict.fromkeys((KIND, "raw_page", "raw_row"), "int64")
+        keys = dict.fromkeys(("detection_id", "finding_id", *_LAYOUT.begin), "string")
+        numbers = dict.fromkeys((_DEVICE, KIND, "raw_page", "raw_row"), "int64")
         self._rows = engine.empty(keys | numbers)
         self._kinds = engine.empty(_LAYOUT.kinds.types)
         self._batch: _Batch | None = None
@@ -171,7 +173,7 @@ class SightingsBuilder:
         drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kinds.count(), besides=_TAILS)
         # DuckDB takes rows that were looked through for a fifth of what they are, and would look up all devices in them.
         met = materialise(self._links.semi_join(drafts.own, "external_asset_id"))
-        kinds = drafts.kinds.select(*self._kinds.columns)
+        kinds = drafts.kinds.mutate(connector_id=ibis.literal(self._connector_id)).select(*self._kinds.columns)
         return _Batch(steps, tables, None if told is whole else told, raw, self._keyed(drafts, met), kinds)
 
     def told_fixed(self, files: Sequence[Path]) -> ir.Table | None:
@@ -208,9 +210,13 @@ class SightingsBuilder:
         return Keyed(self._whole(rows), self._rejects, kinds=kinds)
 
     def _with_row_ids(self, rows: ir.Table) -> ir.Table:
-        ends = self._kinds.select(KIND, *_LAYOUT.end)
-        joined = rows.join(ends, KIND)
+        joined = self._with_device(rows.join(self._kinds.select(KIND, *_LAYOUT.end), KIND))
         return joined.mutate(external_finding_id=_row_id(joined)).select(*rows.columns, "external_finding_id")
+
+    def _with_device(self, rows: ir.Table) -> ir.Table:
+        (begin,) = _LAYOUT.begin
+        joined = rows.join(self._links, _DEVICE)
+        return joined.mutate(**{begin: joined[begin].coalesce(joined.external_asset_id)})
 
     def _first_of_each(self, repeated: ir.Table) -> ir.Table:
         """One row a detection, by the source's own ids: whichever order the rows come in, it is the same one."""
@@ -224,7 +230,7 @@ class SightingsBuilder:
 
     def _keyed(self, drafts: ByKind, links: ir.Table) -> ir.Table:
         joined = drafts.rows.join(links, "external_asset_id")
-        begin = ibis.ifelse(joined.is_divided, joined.external_asset_id, joined.external_finding_id)
+        begin = ibis.ifelse(joined.is_divided, ibis.null("string"), joined.external_finding_id)
         joined = joined.mutate(
             finding_id=hash_id(joined.asset_id, joined.finding_tail),
             detection_id=hash_id(joined.source_asset_id, joined.detection_tail),
@@ -233,8 +239,8 @@ class SightingsBuilder:
         return joined.select(*self._rows.columns)
 
     def _whole(self, rows: ir.Table) -> ir.Table:
-        joined = rows.join(self._kinds, KIND)
-        joined = joined.mutate(connector_id=ibis.literal(self._connector_id), external_finding_id=_row_id(joined))
+        joined = self._with_device(rows.join(self._kinds, KIND))
+        joined = joined.mutate(external_finding_id=_row_id(joined))
         return joined.select(*SEEN, "raw_page", "raw_row", KIND, *_LAYOUT.begin)
 
     def _refused(self, mapped: Mapped) -> list[ir.Table]:

@@ -286,10 +286,14 @@ class Reconciliation:
             self.changes.kinds[DETECTION.name] = self._kinds
             columns = (*columns, KIND, *LAYOUTS[DETECTION.name].begin)
         versions = one_after_another(parts, columns)
-        if not is_first or self._moves is not None:
+        is_plain = is_first and self._moves is None
+        if not is_plain:
             versions = self._latest_of_each(engine.materialise(versions, "detection"))
+        elif self._kinds is not None:
+            self.changes.all_of_kinds.add(DETECTION.name)
         self.changes.versions[DETECTION.name] = versions
-        self.counts |= {f"detections_{kind}": number for kind, number in self._tally(versions)}
+        tally = [("new", self.counts["detections"])] if is_plain else self._tally(versions)
+        self.counts |= {f"detections_{kind}": number for kind, number in tally if number}
         return versions
 
     def _latest_of_each(self, versions: ir.Table) -> ir.Table:
@@ -338,8 +342,9 @@ class Reconciliation:
             closings = closings if engine.scalar(closings.count()) > 0 else None
             at, causes = self.sighting.observed_at, self._causes(scores)
             self.changes.events.append(finding_events(followed, closings, observed_at=at, causes=causes))
-        self.counts |= {f"findings_{kind}": number for kind, number in self._tally(followed)}
         self._score_assets(findings, followed, is_first=is_first)
+        tally = [("found", self.counts["findings"])] if is_first else self._tally(followed)
+        self.counts |= {f"findings_{kind}": number for kind, number in tally if number}
 
     def _first_findings(self, versions: ir.Table) -> tuple[ir.Table, ir.Table]:
         lifted, others = self._rolled_up(versions, versions)
@@ -348,8 +353,10 @@ class Reconciliation:
             rolled = with_score_keys(together(lifted, others), self.settings)
             scores = self._score_cves(rolled.select(*KEY_COLUMNS))
             return scores, first_findings(with_scores(rolled, scores))
-        known = self.engine.materialise(kinds_of_findings(kinds, self.connector_id, self.settings), "kinds")
+        known = self.engine.materialise(kinds_of_findings(kinds, self.settings), "kinds")
         self.changes.kinds[FINDING.name] = known
+        if others is None:
+            self.changes.all_of_kinds.add(FINDING.name)
         several = None if others is None else self.engine.materialise(with_score_keys(others, self.settings), "rolled")
         scores, found = score_first(lifted, several, known, self._score_cves, self.engine.materialise)
         return scores, first_findings(found)
@@ -447,7 +454,8 @@ class Reconciliation:
             kept = findings.anti_join(followed, "finding_id").anti_join(gone, "finding_id")
             after = kept.select(*after.columns).union(after)
         open_findings = after.filter(after.state == "open")
-        self.counts["findings_open"] = engine.scalar(open_findings.count())
+        by_state = {r["state"]: int(r["n"]) for r in engine.records(after.group_by("state").agg(n=after.count()))}
+        self.counts |= {"findings_open": by_state.get("open", 0), "findings": sum(by_state.values())}
         if not is_first:
             open_findings = without_suppressed(engine, self.warehouse, self.changes, open_findings, self._today())
         open_findings = open_findings.select("asset_id", "qds")
@@ -469,7 +477,6 @@ class Reconciliation:
             stored.anti_join(scored, "asset_id").select("asset_id"), "assets_gone"
         )
         self.changes.events.append(engine.materialise(asset_events(fresh, stored, self.sighting), "asset_events"))
-        self.counts["findings"] = engine.scalar(after.count())
 
     def _current_detections(self) -> ir.Table:
         rows = self.warehouse.current(DETECTION)

@@ -59,20 +59,18 @@ def with_scores(rolled: ir.Table, scores: ir.Table) -> ir.Table:
     return rolled.join(scores.select("score_key", "qds"), "score_key").select(*ROLLED_UP, "qds", "score_key")
 
 
-def kinds_of_findings(kinds: ir.Table, connector_id: str, settings: ScoreSettings) -> ir.Table:
+def kinds_of_findings(kinds: ir.Table, settings: ScoreSettings) -> ir.Table:
     """What findings of one detection each have in common, by the number of their detection's kind.
 
     Args:
         kinds: `kind_id` and the columns of detections' kinds.
-        connector_id: The connector they are of.
         settings: With the score maps.
 
     Returns:
         `kind_id`, `connector_id` and the columns of findings' kinds.
     """
-    rows = kinds.mutate(connector_id=ibis.literal(connector_id))
-    word = rows.finding_severity
-    return rows.select(
+    word = kinds.finding_severity
+    return kinds.select(
         KIND,
         "connector_id",
         "category",
@@ -82,10 +80,10 @@ def kinds_of_findings(kinds: ir.Table, connector_id: str, settings: ScoreSetting
         "product_name",
         "product_version",
         "fixing_kb",
-        title=rows.finding_name,
+        title=kinds.finding_name,
         source_severity=word,
-        severity=finding_severity(word, rows.cve_id, rows.connector_id, settings),
-        score_key=score_key(rows.cve_id, word, rows.connector_id, settings.own_score_maps),
+        severity=finding_severity(word, kinds.cve_id, kinds.connector_id, settings),
+        score_key=score_key(kinds.cve_id, word, kinds.connector_id, settings.own_score_maps),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -24,17 +24,24 @@ _TYPES = {
 }
 
 
-def create(table: Table, *, unique: tuple[str, ...] = ()) -> str:
-    """The statement that makes a table where it is missing; texts that hardly repeat are stored as they are."""
+def create(table: Table, *, unique: Collection[str] = (), repeated: Collection[str] = ()) -> str:
+    """The statement that makes a table where it is missing.
+
+    Args:
+        table: The table.
+        unique: Text columns that hardly repeat, to be stored as they are.
+        repeated: Text columns that always repeat.
+    """
+    ways = dict.fromkeys(unique, "uncompressed") | dict.fromkeys(repeated, "dictionary")
     columns = ", ".join(
-        f'"{c.name}" {_TYPES[c.type]}' + (" USING COMPRESSION uncompressed" if c.name in unique else "") for c in table
+        f'"{c.name}" {_TYPES[c.type]}' + (f" USING COMPRESSION {ways[c.name]}" if c.name in ways else "") for c in table
     )
     return f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})'
 
 
 def create_narrow(engine: DuckDBEngine, layout: Layout) -> None:
     """The stored tables of a layout, and its view, are there."""
-    engine.execute(create(layout.rows, unique=layout.unique))
+    engine.execute(create(layout.rows, unique=layout.unique, repeated=layout.repeated))
     if layout.shared:
         engine.execute(create(layout.kinds))
     rows = engine.sql(whole(engine, layout, layout.table.names), is_order_kept=False)
@@ -72,7 +79,9 @@ def _found(engine: DuckDBEngine) -> ir.Table:
     )
 
 
-def narrow(engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table | None = None) -> ir.Table:
+def narrow(
+    engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table | None = None, *, is_all: bool = False
+) -> ir.Table:
     """Rows as they are stored; what they have in common is kept, where it is new.
 
     Args:
@@ -81,6 +90,7 @@ def narrow(engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table
         rows: Its columns, or some of them; and, with `kinds`, `kind_id`: null where they do not tell.
         kinds: `kind_id` and the columns that make a kind: numbers that hold in `rows`, which then also have the beginning of
             a divided column, so that they need not be looked through.
+        is_all: No row has null there.
 
     Returns:
         The columns of `layout.rows` that `rows` has, with the stored `kind_id`; lazy.
@@ -90,6 +100,8 @@ def narrow(engine: DuckDBEngine, layout: Layout, rows: ir.Table, kinds: ir.Table
     if kinds is None:
         return _by_value(engine, layout, rows)
     known = _by_number(engine, layout, rows, kinds)
+    if is_all:
+        return known
     others = rows.filter(rows[KIND].isnull())
     if engine.scalar(others.count()) == 0:
         return known

@@ -40,7 +40,7 @@ from riskbridge.model.target import (
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.narrow import create, create_narrow, narrow, whole
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 7
 
 _TO_VERSION_2 = (
     "ALTER TABLE run ADD COLUMN IF NOT EXISTS strategy VARCHAR",
@@ -95,9 +95,6 @@ _TO_VERSION_6 = (
 _NARROW_SINCE = 7
 """Before, the tables of `model.layout` were stored as they are seen."""
 
-_FOUND_SINCE = 8
-"""Before, every event of being found was stored as one."""
-
 _STEPS = (
     (2, _TO_VERSION_2),
     (3, _TO_VERSION_3),
@@ -108,6 +105,13 @@ _STEPS = (
 """The version that each step leads to; a step that was cut off is taken again."""
 
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
+_UNIQUE = {
+    SOURCE_ASSET.name: ("source_asset_id", "external_asset_id", "asset_name", "ip_address", "entra_device_id", "content_hash"),
+    ASSET_LINK.name: ("source_asset_id", "asset_id", "matched_on"),
+    ASSET.name: ("asset_id", "asset_name", "ip_address", "entra_device_id", "primary_source_asset_id"),
+}
+"""Text columns that hardly repeat: every way of compressing them would be tried, and gain nothing."""
+
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
 """Tables that are replaced whole, and where their past rows go; what sources claimed before is not kept."""
 
@@ -138,6 +142,7 @@ class Changes:
         withdrawn: Keys whose current version ends with nothing in its place, by table.
         kinds: What the versions of a table have in common, by table: `kind_id`, which those versions have too, and what
             makes a kind in its layout; for versions that are known by such numbers.
+        all_of_kinds: Tables all of whose versions are known by such numbers.
         contents: The whole new contents of `cve`, `cve_score` and `cve_claim`, where they changed.
         events: `EVENT_COLUMNS` of EVENT.
         rejects: REJECT rows.
@@ -147,6 +152,7 @@ class Changes:
     versions: dict[str, ir.Table] = field(default_factory=dict)
     withdrawn: dict[str, ir.Table] = field(default_factory=dict)
     kinds: dict[str, ir.Table] = field(default_factory=dict)
+    all_of_kinds: set[str] = field(default_factory=set)
     contents: dict[str, ir.Table] = field(default_factory=dict)
     events: list[ir.Table] = field(default_factory=list)
     rejects: list[ir.Table] = field(default_factory=list)
@@ -171,20 +177,16 @@ class Warehouse:
         )
         version = self._version()
         is_wide = version < _NARROW_SINCE
-        if version < _FOUND_SINCE:
-            rows = LAYOUTS[FINDING.name].rows.name
-            self.engine.execute(f"ALTER TABLE IF EXISTS {rows} ADD COLUMN IF NOT EXISTS {IS_FOUND} BOOLEAN")
         is_narrow = {n for n, kept in LAYOUTS.items() if not is_wide or self._is_there(kept.rows.name)}
         for table in WAREHOUSE:
             if table.name not in is_narrow:
-                self.engine.execute(create(table))
+                self.engine.execute(create(table, unique=_UNIQUE.get(table.name, ())))
         for layout in LAYOUTS.values():  # their views are over others
             if layout.table.name in is_narrow:
                 create_narrow(self.engine, layout)
         self._migrate(version)
         if is_wide:
             self._make_narrow()
-        if version < SCHEMA_VERSION:
             self.engine.execute(f"UPDATE riskbridge_schema SET version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
@@ -359,12 +361,13 @@ class Warehouse:
             names = [n for n in table.names if n != "valid_to_run"]
             known = [] if kinds is None else [KIND, *LAYOUTS[table.name].begin]
             known += [n for n in (IS_FOUND,) if n in rows.columns]
-            self._append(table, rows.select(*names, *known), kinds)
+            is_all = table.name in changes.all_of_kinds
+            self._append(table, rows.select(*names, *known), kinds, is_all=is_all)
 
-    def _append(self, table: Table, rows: ir.Table, kinds: ir.Table | None = None) -> None:
+    def _append(self, table: Table, rows: ir.Table, kinds: ir.Table | None = None, *, is_all: bool = False) -> None:
         layout = LAYOUTS.get(table.name)
         if layout is not None:
-            rows = narrow(self.engine, layout, rows, kinds)
+            rows = narrow(self.engine, layout, rows, kinds, is_all=is_all)
         self.engine.append(_stored_name(table), rows)
 
     def _keep_replaced(self, table: Table, past: Table, fresh: ir.Table, run: int) -> None:
