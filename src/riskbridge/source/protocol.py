@@ -49,7 +49,7 @@ class RawPage:
             record's place in the page, rejected ones counted.
         rejects: The others, with the columns of the REJECT table.
         received: Records in the page; always the rows and the rejects together.
-        sha256: Of the decoded body, in hexadecimal.
+        sha256: Of the body as it was sent, in hexadecimal; of an export, of the unpacked lines.
         next_link: The server's own link to the next page; None when it gave none.
         next_request: What is asked for next, by whichever style of paging; None after the last page.
         server_count: The server's own count (`@odata.count`); None when it gave none.

@@ -21,7 +21,7 @@ class ManifestLine:
         rows: Records that could be read.
         rejects: Those that could not.
         distinct_ids: Different values of the rows' `id` column; None where they have none.
-        sha256: Of the decoded body, in hexadecimal.
+        sha256: Of the body as it was sent, in hexadecimal; of an export, of the unpacked lines.
         next_link: The server's link to the next page; None when it gave none.
         next_request: What was to be asked for next; None after the last page.
         server_count: The server's own count; None when it gave none.

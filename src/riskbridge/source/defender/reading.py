@@ -82,7 +82,7 @@ class StreamReading:
         if kept is not None:
             with suppress(RiskbridgeError, ValueError):
                 body = decode_kept(kept)
-                return self._decoder.parse(body), hashlib.sha256(body).hexdigest(), False
+                return self._decoder.parse(body), hashlib.sha256(kept).hexdigest(), False
         try:
             parsed, answer = self._api.get(request, lambda a: (self._parse(a), a), stop, is_missing_ok=is_missing_ok)
         except RiskbridgeError as error:
@@ -94,7 +94,7 @@ class StreamReading:
         return parsed
 
     def _parse(self, answer: Answer) -> tuple[ParsedPage, str, bool]:
-        digest = hashlib.sha256(answer.body).hexdigest()
+        digest = hashlib.sha256(answer.raw).hexdigest()
         if answer.status == 404:
             return ParsedPage(0, [], None, None), digest, True
         return self._decoder.parse(answer.body), digest, False

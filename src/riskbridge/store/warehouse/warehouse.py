@@ -106,7 +106,14 @@ _STEPS = (
 
 _VERSIONED = (SOURCE_ASSET, ASSET_LINK, ASSET, DETECTION, DETECTION_DETAIL, SOFTWARE, FINDING, DECISION, HOLD)
 _UNIQUE = {
-    SOURCE_ASSET.name: ("source_asset_id", "external_asset_id", "asset_name", "ip_address", "entra_device_id", "content_hash"),
+    SOURCE_ASSET.name: (
+        "source_asset_id",
+        "external_asset_id",
+        "asset_name",
+        "ip_address",
+        "entra_device_id",
+        "content_hash",
+    ),
     ASSET_LINK.name: ("source_asset_id", "asset_id", "matched_on"),
     ASSET.name: ("asset_id", "asset_name", "ip_address", "entra_device_id", "primary_source_asset_id"),
 }
