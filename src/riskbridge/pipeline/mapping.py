@@ -171,10 +171,8 @@ class SightingsBuilder:
         told = telling(self._stream, whole)
         raw = materialise(one_row_a_cve(told, self._stream.cves_in)) if self._stream.cves_in else told
         drafts = apply_by_kind(self._stream, raw, materialise, first_kind=self._kinds.count(), besides=_TAILS)
-        # DuckDB takes rows that were looked through for a fifth of what they are, and would look up all devices in them.
-        met = materialise(self._links.semi_join(drafts.own, "external_asset_id"))
         kinds = drafts.kinds.mutate(connector_id=ibis.literal(self._connector_id)).select(*self._kinds.columns)
-        return _Batch(steps, tables, None if told is whole else told, raw, self._keyed(drafts, met), kinds)
+        return _Batch(steps, tables, None if told is whole else told, raw, self._keyed(drafts), kinds)
 
     def told_fixed(self, files: Sequence[Path]) -> ir.Table | None:
         """The `detection_id` of what the rows of some files call fixed; None where the map takes no row for that."""
@@ -228,8 +226,12 @@ class SightingsBuilder:
         self.repeated = int(self._engine.scalar(self._rows.count())) - int(self._engine.scalar(once.count()))
         return once
 
-    def _keyed(self, drafts: ByKind, links: ir.Table) -> ir.Table:
-        joined = drafts.rows.join(links, "external_asset_id")
+    def _keyed(self, drafts: ByKind) -> ir.Table:
+        # DuckDB takes rows that were looked through for a fifth of what they are. Were the drafts alone looked through, or were
+        # kinds found by a join that drops rows, it would take them for fewer than the devices, and look up devices in them.
+        links = self._links.filter(self._links.external_asset_id != "").rename(link_asset_id="external_asset_id")
+        rows = drafts.rows.mutate(link_key=ibis.ifelse(drafts.rows[KIND].isnull(), None, drafts.rows.external_asset_id))
+        joined = rows.join(links, [("link_key", "link_asset_id")])
         begin = ibis.ifelse(joined.is_divided, ibis.null("string"), joined.external_finding_id)
         joined = joined.mutate(
             finding_id=hash_id(joined.asset_id, joined.finding_tail),

@@ -44,14 +44,13 @@ class ByKind:
 
     Attributes:
         rows: Identifiers, provenance and `kind_id` of each draft, whether its row id is `is_divided` (the device's id and the
-            end that its kind gives), and what was asked for besides; lazy.
-        own: The identifiers alone, of these rows and of those whose kind is refused; lazy, and cheaper.
+            end that its kind gives), and what was asked for besides; lazy. Rows that are refused for what their kind says
+            are there too, without `kind_id`.
         kinds: `kind_id`, the other columns of the target, and how the row ids end that are divided: each kind twice, with
             an even number for these rows and an odd one, without an end, for the others.
     """
 
     rows: ir.Table
-    own: ir.Table
     kinds: ir.Table
 
 
@@ -181,7 +180,7 @@ def apply_by_kind(
     )
     kinds = materialise(numbered.mutate(**{n: make(numbered) for n, make in wanted.items()}))
     picked = kinds.select(KIND, _END, *(f"given_{n}" for n in names), *wanted)
-    rows = keyed.join(picked, [keyed[n].identical_to(picked[f"given_{n}"]) for n in names])
+    rows = keyed.left_join(picked, [keyed[n].identical_to(picked[f"given_{n}"]) for n in names])
     rows = rows.mutate(**{IS_DIVIDED: _is_divided(stream, rows)})
     rows = rows.mutate(**{KIND: rows[KIND] + ibis.ifelse(rows[IS_DIVIDED], 0, 1)})
     rows = rows.select(
@@ -193,7 +192,7 @@ def apply_by_kind(
     whole = kinds.select(
         **{KIND: kinds[KIND] + 1}, **{n: kinds[n] for n in columns}, **{end_of(ROW_ID): ibis.literal("")}
     )
-    return ByKind(rows, keyed.select(**{n: keyed[_OWN + n] for n in own}), divided.union(whole))
+    return ByKind(rows, divided.union(whole))
 
 
 def _own(stream: StreamMap, raw: ir.Table, types: dict[str, DataType]) -> dict[str, Any]:
