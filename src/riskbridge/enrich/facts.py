@@ -6,6 +6,7 @@ its danger. Reading the feeds is the work of `source.feeds`; scoring that of `sc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -64,7 +65,13 @@ def stated_vectors(defender: ir.Table, feeds: Feeds) -> ir.Table:
     return stated.filter(stated.vector.notnull()).distinct()
 
 
-def combine(defender: ir.Table, feeds: Feeds, known: ir.Table, vectors: ir.Table | None = None) -> Facts:
+def combine(
+    defender: ir.Table,
+    feeds: Feeds,
+    known: ir.Table,
+    vectors: ir.Table | None = None,
+    materialise: Callable[[ir.Table], ir.Table] = lambda rows: rows,
+) -> Facts:
     """Everything known of each CVE in Defender's catalogue or in `known`.
 
     FIRST's EPSS wins over Defender's copy of it, which lags. Of CVSS the newest version wins, and of equal versions the
@@ -75,6 +82,7 @@ def combine(defender: ir.Table, feeds: Feeds, known: ir.Table, vectors: ir.Table
         feeds: Facts from elsewhere.
         known: `cve_id` of findings, in any number and with nulls; so that ids no source knows are listed too.
         vectors: `vector`, `vector_score`: what vectors give; None leaves that unsaid.
+        materialise: Computes once what facts and claims are both made of.
 
     Returns:
         One row an id; `is_kev` and `is_ransomware` are false where no source says so.
@@ -90,7 +98,7 @@ def combine(defender: ir.Table, feeds: Feeds, known: ir.Table, vectors: ir.Table
     in_defender = rows.in_defender.fill_null(_NO)
     told_by = {KEV: rows.is_kev, DEFENDER: in_defender, FIRST: rows.in_first}
     told_by |= {METASPLOIT: rows.in_exploits, VULNRICHMENT: rows.in_cvss}
-    rows = rows.mutate(sources=_sources(told_by))
+    rows = materialise(rows.mutate(sources=_sources(told_by)))
     return Facts(rows.select(*CVE.names), _claims(rows, claims))
 
 

@@ -324,8 +324,9 @@ class Reconciliation:
             told = stored_drafts(stored, self.warehouse.table(CVE_CLAIM))
             fresh = catalogue
             catalogue = told if fresh is None else told.anti_join(fresh, "cve_id").union(fresh.select(*told.columns))
-        facts = combine(catalogue, feeds, known, score_vectors(self.engine, catalogue, feeds))
-        self.changes.contents[CVE.name] = self.engine.materialise(facts.cve, "cve")
+        vectors = score_vectors(self.engine, catalogue, feeds)
+        facts = combine(catalogue, feeds, known, vectors, self.engine.materialise)
+        self.changes.contents[CVE.name] = facts.cve
         self.changes.contents[CVE_CLAIM.name] = self.engine.materialise(facts.claims, "cve_claim")
         self.labels = feeds.labels
         self.counts["cves"] = self.engine.scalar(known.count())
