@@ -14,7 +14,7 @@ from riskbridge.identity.match import IdentityPlan, Judged, identify
 from riskbridge.identity.survivorship import SourceRanks
 from riskbridge.lifecycle.detections import Sighting
 from riskbridge.model.identification import IdentityJudgement, JudgementKind
-from riskbridge.model.target import ASSET_LINK, EVENT_COLUMNS
+from riskbridge.model.target import ASSET_LINK, EVENT_COLUMNS, SOURCE_ASSET
 from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Warehouse
 
@@ -64,6 +64,24 @@ class Identified:
     moves: ir.Table | None
     counts: dict[str, int]
     warnings: list[str]
+
+
+def with_stored_records(engine: DuckDBEngine, warehouse: Warehouse, rows: ir.Table) -> tuple[ir.Table, ir.Table]:
+    """Of the records that were read those that are not stored so, and all that there are now; both materialised.
+
+    Args:
+        engine: Executes.
+        warehouse: What is stored.
+        rows: Rows of SOURCE_ASSET that were read, materialised.
+    """
+    stored = warehouse.current(SOURCE_ASSET)
+    if not engine.scalar(stored.count()):
+        return rows, rows
+    fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
+    others = stored.anti_join(rows, "source_asset_id")
+    return engine.materialise(fresh, "source_asset"), engine.materialise(
+        others.union(rows.select(*stored.columns)), "records"
+    )
 
 
 def plan_identity(

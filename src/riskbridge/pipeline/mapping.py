@@ -41,6 +41,7 @@ class Keyed:
         kinds: What records have in common, by `kind_id`, which they then have too, as the layout of DETECTION stores it;
             None where they are not known by such numbers.
         is_one_a_finding: No two records are of one finding.
+        number: How many records there are; None where they would have to be counted.
     """
 
     records: ir.Table
@@ -49,6 +50,7 @@ class Keyed:
     places: ir.Table | None = None
     kinds: ir.Table | None = None
     is_one_a_finding: bool = False
+    number: int | None = None
 
 
 def key_devices(engine: DuckDBEngine, drafts: ir.Table, connector_id: str) -> Keyed:
@@ -205,7 +207,8 @@ class SightingsBuilder:
 
     def _all_of(self, rows: ir.Table) -> Keyed:
         kinds = self._engine.materialise(self._kinds.semi_join(rows, KIND), "kinds")
-        return Keyed(self._whole(rows), self._rejects, kinds=kinds)
+        number = int(self._engine.scalar(rows.count()))
+        return Keyed(self._whole(rows), self._rejects, kinds=kinds, number=number)
 
     def _with_row_ids(self, rows: ir.Table) -> ir.Table:
         joined = self._with_device(rows.join(self._kinds.select(KIND, *_LAYOUT.end), KIND))

@@ -41,7 +41,7 @@ from riskbridge.pipeline.changes import Folded, fold_changes
 from riskbridge.pipeline.closing import explain_missing
 from riskbridge.pipeline.decisions import carry_over, end_acceptances, without_suppressed
 from riskbridge.pipeline.details import new_details
-from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events
+from riskbridge.pipeline.identifying import IdentityInputs, identify_records, link_events, with_stored_records
 from riskbridge.pipeline.mapping import SEEN, Keyed, SightingsBuilder
 from riskbridge.pipeline.relinking import find_heirs, moved_detections, moved_software, replaced_findings
 from riskbridge.pipeline.rolling import (
@@ -120,13 +120,9 @@ class Reconciliation:
 
     def identify(self, devices: Keyed) -> None:
         """Put source records together to assets; links and assets are ready for the phases after."""
-        engine, stored = self.engine, self.warehouse.current(SOURCE_ASSET)
-        rows = self.devices = devices.records
-        fresh = rows.anti_join(stored, ["source_asset_id", "content_hash"])
-        self.changes.versions[SOURCE_ASSET.name] = engine.materialise(fresh, "source_asset")
-        records = engine.materialise(
-            stored.anti_join(rows, "source_asset_id").union(rows.select(*stored.columns)), "records"
-        )
+        engine, rows = self.engine, devices.records
+        self.devices = rows
+        self.changes.versions[SOURCE_ASSET.name], records = with_stored_records(engine, self.warehouse, rows)
         self._take(records)
         keys = records.filter(records.connector_id == self.connector_id).select("source_asset_id", "external_asset_id")
         linked = keys.join(_known(self._links).select("source_asset_id", "asset_id"), "source_asset_id")
@@ -226,7 +222,7 @@ class Reconciliation:
         """Take the sightings of this run; gives one row a detection."""
         self.changes.rejects += keyed.rejects
         self._kinds, self._is_one_a_finding = keyed.kinds, keyed.is_one_a_finding
-        self.counts["detections"] = self.engine.scalar(keyed.records.count())
+        self.counts["detections"] = self.engine.scalar(keyed.records.count()) if keyed.number is None else keyed.number
         return keyed.records
 
     def open_detections(self) -> int:
@@ -317,6 +313,8 @@ class Reconciliation:
         stored = self.warehouse.table(CVE)
         everywhere = stored.select("cve_id")
         versions = self.changes.versions.get(DETECTION.name)
+        if DETECTION.name in self.changes.all_of_kinds:
+            versions = self.changes.kinds[DETECTION.name]
         if versions is not None:
             everywhere = versions.select("cve_id").union(everywhere)
         known = everywhere.filter(everywhere.cve_id.notnull()).distinct()

@@ -7,6 +7,8 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+
 from riskbridge.model.source_model import Field
 from riskbridge.source.arrays import Column, booleans, floats, integers, lists, structs, texts
 from riskbridge.source.defender.shapes import arrow_type, struct_type
@@ -33,6 +35,9 @@ def to_column(field: Field, records: Sequence[Any]) -> Column:
 
 
 def _to_structs(field: Field, values: Sequence[Any]) -> Column:
+    if not any(values):
+        absent_all: Column = pa.nulls(len(values), struct_type(field))  # type: ignore[call-overload]
+        return absent_all
     absent = SimpleNamespace(**dict.fromkeys((c.name for c in field.children), None))
     present = [absent if v is None else v for v in values]
     return structs(values, [to_column(c, present) for c in field.children], struct_type(field))
