@@ -59,7 +59,7 @@ class StagedPage(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of the decoded body, in hexadecimal."""
+        """Of the body as it was sent, in hexadecimal; of an export, of the unpacked lines."""
 
     @property
     def next_link(self) -> str | None:
