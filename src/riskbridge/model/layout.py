@@ -6,7 +6,8 @@ time and filtered by a scan of whole numbers. Everything else sees the tables of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from riskbridge.model.schema import Column, Table
 from riskbridge.model.target import DETECTION, EVENT, FINDING
@@ -29,6 +30,7 @@ class Layout:
             Defender, which name the device, the CVE and the product: stored as `begin_of` and `end_of` it.
         unique: Its text columns that hardly repeat: not worth a try at compression.
         repeated: Its text columns that always repeat: compressed by a dictionary, and no other way is tried.
+        words: Its text columns of a few words, with those words in the order of the alphabet.
         besides: What is stored of its rows and not seen.
     """
 
@@ -38,6 +40,7 @@ class Layout:
     divided: str | None = None
     unique: tuple[str, ...] = ()
     repeated: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     besides: tuple[Column, ...] = ()
 
     @property
@@ -108,7 +111,8 @@ LAYOUTS = {
             shared=_OF_DETECTION,
             divided="external_finding_id",
             unique=("detection_id", "finding_id"),
-            repeated=("asset_id", "source_asset_id", "state", begin_of("external_finding_id")),
+            repeated=("asset_id", "source_asset_id", begin_of("external_finding_id")),
+            words={"state": ("closed", "open")},
         ),
         Layout(
             FINDING,
@@ -126,7 +130,8 @@ LAYOUTS = {
                 "score_key",
             ),
             unique=("finding_id",),
-            repeated=("asset_id", "connector_id", "state"),
+            repeated=("asset_id", "connector_id"),
+            words={"state": ("fixed", "open")},
             besides=(Column(IS_FOUND, "boolean", description="It stands for the event of its being found, too"),),
         ),
         Layout(EVENT, computed=("event_id",), unique=("subject_id",)),

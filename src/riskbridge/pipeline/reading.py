@@ -122,7 +122,7 @@ class Reading:
             observed_at=self.observed_at,
         )
         self.progress.begin(Phase.MAP, expected_rows=devices.received)
-        with ThreadPoolExecutor(1, thread_name_prefix="map") as mapper, self._leaving_room():
+        with self._leaving_room(), ThreadPoolExecutor(1, thread_name_prefix="map") as mapper:
             identified = mapper.submit(self._identify, devices)
             try:
                 keyed = self._read_by(choice, mapper, identified)
@@ -410,8 +410,9 @@ class _Batches:
     def finish(self, stream: StagedStream) -> SightingsBuilder:
         """Map the rest, wait for it, and give the builder."""
         self._expect(stream)
-        self._mapper.submit(self._engine.leave_room, is_left=False)
+        room = self._mapper.submit(self._engine.leave_room, is_left=False)
         self._submit(stream, len(stream.manifest()))
+        room.result()
         self._pending.result()
         return self._builder.result()
 

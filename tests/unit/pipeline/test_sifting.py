@@ -22,13 +22,14 @@ LAYOUT = LAYOUTS[DETECTION.name]
 (BEGIN,), (END,) = LAYOUT.begin, LAYOUT.end
 KINDS = [
     {
+        "connector_id": "c",
         "cve_id": "CVE-2024-3094",
         "category": "vulnerability",
         "product_name": "xz",
         "finding_severity": "High",
         END: "-xz",
     },
-    {"cve_id": None, "category": "vulnerability", "product_name": None, "finding_severity": None, END: ""},
+    {"connector_id": "c", "cve_id": None, "category": "vulnerability", "product_name": None, END: ""},
 ]
 
 
@@ -52,9 +53,7 @@ def kinds_of(engine: DuckDBEngine, kinds: list[dict[str, Any]], first: int) -> i
 
 def seen_of(engine: DuckDBEngine, kinds: ibis.Table, rows: list[dict[str, Any]]) -> ibis.Table:
     """Sightings of devices: their `kind_id`, and what it means."""
-    given = {
-        n: DETECTION.types[n] for n in ("detection_id", "finding_id", "asset_id", "source_asset_id", "connector_id")
-    }
+    given = {n: DETECTION.types[n] for n in ("detection_id", "finding_id", "asset_id", "source_asset_id")}
     own = table(engine, rows, given | {KIND: "int64", BEGIN: "string"})
     joined = own.join(kinds, KIND)
     return joined.mutate(external_finding_id=joined[BEGIN] + joined[END]).select(*SEEN, KIND, BEGIN)
@@ -62,7 +61,7 @@ def seen_of(engine: DuckDBEngine, kinds: ibis.Table, rows: list[dict[str, Any]])
 
 def sighting_of(name: str, kind: int, **more: str) -> dict[str, Any]:
     ids = {"detection_id": f"d{name}", "finding_id": f"f{name}", "asset_id": "a", "source_asset_id": "s"}
-    return ids | {"connector_id": "c", KIND: kind, BEGIN: f"device-{name}"} | more
+    return ids | {KIND: kind, BEGIN: f"device-{name}"} | more
 
 
 def publish(warehouse: Warehouse, seen: ibis.Table, kinds: ibis.Table) -> None:

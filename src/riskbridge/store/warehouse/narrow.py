@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -24,24 +24,34 @@ _TYPES = {
 }
 
 
-def create(table: Table, *, unique: Collection[str] = (), repeated: Collection[str] = ()) -> str:
+def create(
+    table: Table,
+    *,
+    unique: Collection[str] = (),
+    repeated: Collection[str] = (),
+    words: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """The statement that makes a table where it is missing.
 
     Args:
         table: The table.
         unique: Text columns that hardly repeat, to be stored as they are.
         repeated: Text columns that always repeat.
+        words: Text columns that hold one of those words.
     """
     ways = dict.fromkeys(unique, "uncompressed") | dict.fromkeys(repeated, "dictionary")
+    types = {name: "ENUM (" + ", ".join(f"'{word}'" for word in kept) + ")" for name, kept in (words or {}).items()}
     columns = ", ".join(
-        f'"{c.name}" {_TYPES[c.type]}' + (f" USING COMPRESSION {ways[c.name]}" if c.name in ways else "") for c in table
+        f'"{c.name}" {types.get(c.name, _TYPES[c.type])}'
+        + (f" USING COMPRESSION {ways[c.name]}" if c.name in ways else "")
+        for c in table
     )
     return f'CREATE TABLE IF NOT EXISTS "{table.name}" ({columns})'
 
 
 def create_narrow(engine: DuckDBEngine, layout: Layout) -> None:
     """The stored tables of a layout, and its view, are there."""
-    engine.execute(create(layout.rows, unique=layout.unique, repeated=layout.repeated))
+    engine.execute(create(layout.rows, unique=layout.unique, repeated=layout.repeated, words=layout.words))
     if layout.shared:
         engine.execute(create(layout.kinds))
     rows = engine.sql(whole(engine, layout, layout.table.names), is_order_kept=False)

@@ -117,7 +117,7 @@ _UNIQUE = {
     ASSET_LINK.name: ("source_asset_id", "asset_id", "matched_on"),
     ASSET.name: ("asset_id", "asset_name", "ip_address", "entra_device_id", "primary_source_asset_id"),
 }
-"""Text columns that hardly repeat: every way of compressing them would be tried, and gain nothing."""
+"""Text columns that hardly repeat, of tables whose others do: every way of compressing would be tried on each of them."""
 
 _REPLACED: tuple[tuple[Table, Table | None], ...] = ((CVE, CVE_PAST), (CVE_SCORE, CVE_SCORE_PAST), (CVE_CLAIM, None))
 """Tables that are replaced whole, and where their past rows go; what sources claimed before is not kept."""
@@ -187,7 +187,9 @@ class Warehouse:
         is_narrow = {n for n, kept in LAYOUTS.items() if not is_wide or self._is_there(kept.rows.name)}
         for table in WAREHOUSE:
             if table.name not in is_narrow:
-                self.engine.execute(create(table, unique=_UNIQUE.get(table.name, ())))
+                unique = _UNIQUE.get(table.name, ())
+                repeated = [c.name for c in table if unique and c.type == "string" and c.name not in unique]
+                self.engine.execute(create(table, unique=unique, repeated=repeated))
         for layout in LAYOUTS.values():  # their views are over others
             if layout.table.name in is_narrow:
                 create_narrow(self.engine, layout)
