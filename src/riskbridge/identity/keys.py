@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from riskbridge.forms import SEPARATOR
+from riskbridge.identity.answers import shared_by_records
 from riskbridge.identity.book import RuleBook, SharedRule
 from riskbridge.identity.normalise import recognise, recognise_value
 from riskbridge.identity.rules import IDENTIFYING, MULTI_VALUED, SUCCESSOR, Rule
@@ -55,9 +56,7 @@ def find_shared_keys(keys: ir.Table, records: ir.Table, book: RuleBook) -> ir.Ta
 
     A key that nobody asks by counts for nothing; see `riskbridge.identity.book`.
     """
-    shared = keys.group_by("rule", "value").agg(first=keys.source_asset_id.min(), last=keys.source_asset_id.max())
-    shared = shared.filter(shared["first"] < shared["last"])
-    found = keys.semi_join(shared, ["rule", "value"]).distinct()
+    found = shared_by_records(keys, ["rule", "value"]).distinct()
     partial = {_digits(n): s for n, s in enumerate(book.rules) if book.has_followers(s)}
     if not partial:
         return found

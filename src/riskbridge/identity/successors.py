@@ -13,6 +13,7 @@ from collections.abc import Callable
 import ibis
 import ibis.expr.types as ir
 
+from riskbridge.identity.answers import shared_by_records
 from riskbridge.identity.normalise import recognise_value
 
 Materialise = Callable[[ir.Table], ir.Table]
@@ -28,12 +29,7 @@ def successor_keys(records: ir.Table, materialise: Materialise) -> ir.Table:
     Returns:
         `source_asset_id` and `value`, two rows a pair: the value names both external ids, the evidence and the days.
     """
-    evidence = _evidence(records)
-    shared = evidence.group_by("connector_id", "evidence").agg(
-        first=evidence.source_asset_id.min(), last=evidence.source_asset_id.max()
-    )
-    shared = shared.filter(shared["first"] < shared["last"])
-    rows = materialise(evidence.semi_join(shared, ["connector_id", "evidence"]).distinct())
+    rows = materialise(shared_by_records(_evidence(records), ["connector_id", "evidence"]).distinct())
     window = ibis.window(
         group_by=["connector_id", "evidence"], order_by=["first_seen_at", "last_seen_at", "source_asset_id"]
     )
