@@ -22,7 +22,11 @@ class Measured:
 
 
 def run_measured(command: Sequence[str], *, environment: Mapping[str, str]) -> Measured:
-    """Run a program of this Python to its end; a failed one ends the benchmark with what it said."""
+    """Run a program of this Python to its end; a failed one ends the benchmark with what it said.
+
+    What programs before it left to be written is written first, so that each pays for its own.
+    """
+    os.sync()
     with tempfile.TemporaryFile("w+") as errors:
         began_at = time.perf_counter()
         with subprocess.Popen(
