@@ -27,6 +27,8 @@ from riskbridge.store.turn import PublishingTurn
 
 _COMPILING = Lock()
 """How Ibis puts expressions into words is set for the whole process, and Python does it in one thread at a time anyway."""
+MOST_WRITTEN = 1_000
+"""Rows that are written as SQL; more of them take longer than loading pandas does."""
 _WORDINGS = Wordings()
 """Of every engine of the process: a run of one home says what the run before said, of the same tables."""
 
@@ -148,16 +150,17 @@ class DuckDBEngine:
         return self.from_records((), types)
 
     def from_records(self, records: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> ir.Table:
-        """A temporary table of some thousand rows at most, with exactly the named columns and types.
+        """A temporary table of Python's values, with exactly the named columns and types.
 
-        `from_arrow` would do, but pandas is loaded for it and for making Arrow arrays of Python's values.
+        Few rows are written as SQL: for `from_arrow`, and to make Arrow arrays of values, pandas is loaded.
         """
+        given, schema = list(records), ibis.schema(dict(types))
+        if len(given) > MOST_WRITTEN:
+            return self.from_arrow(pa.Table.from_pylist(given, schema=schema.to_pyarrow()), types)
         name = f"tmp_records_{next(self._numbers)}"
-        columns = ", ".join(
-            f'"{n}" {self.backend.compiler.type_mapper.to_string(t)}' for n, t in ibis.schema(dict(types)).items()
-        )
+        columns = ", ".join(f'"{n}" {self.backend.compiler.type_mapper.to_string(t)}' for n, t in schema.items())
         self.execute(f'CREATE TEMP TABLE "{name}" ({columns})')
-        rows = [f"({', '.join(_literal(record[n]) for n in types)})" for record in records]
+        rows = [f"({', '.join(_literal(record[n]) for n in types)})" for record in given]
         if rows:
             self.execute(f'INSERT INTO "{name}" VALUES {", ".join(rows)}')
         found: ir.Table = self.backend.table(name)
