@@ -31,7 +31,7 @@ from riskbridge.staging.reconcile import Reconciliation as Completeness
 from riskbridge.staging.spool import Spool
 from riskbridge.staging.stream import PageCursor, StagedPage, StagedStream
 from riskbridge.store.engine import DuckDBEngine
-from riskbridge.transform.compile import apply
+from riskbridge.transform.compile import apply, drafts_of
 from riskbridge.transform.spec import TransformMap
 
 MOST_LOOKS = 2
@@ -155,7 +155,9 @@ class Reading:
             return
         verdict = stream.reconciliation()
         self._judge_besides(SOFTWARE_INVENTORY, stream, verdict)
-        self.work.install(self._mapped(SOFTWARE_INVENTORY, stream), is_complete=verdict.is_complete)
+        drafts = self._drafts(SOFTWARE_INVENTORY, stream)
+        self._refuse(SOFTWARE_INVENTORY, stream, int(self.engine.scalar(drafts.count())))
+        self.work.install(drafts, is_complete=verdict.is_complete)
 
     def read_catalogue(self, since: datetime | None) -> ir.Table | None:
         """The CVE catalogue, or its entries updated since then; None when the source gave none."""
@@ -163,7 +165,9 @@ class Reading:
         self._tell(VULNERABILITIES, stream, stream.reconciliation())
         if not stream.received:
             return None
-        return self.engine.materialise(self._mapped(VULNERABILITIES, stream), "catalogue")
+        drafts = self.engine.materialise(self._drafts(VULNERABILITIES, stream), "catalogue")
+        self._refuse(VULNERABILITIES, stream, int(self.engine.scalar(drafts.count())))
+        return drafts
 
     def _read_by(self, choice: Choice, mapper: ThreadPoolExecutor, identified: Future[None]) -> Keyed:
         self.strategy = choice.strategy
@@ -257,7 +261,10 @@ class Reading:
 
     def _identify(self, stream: StagedStream) -> None:
         """Findings need the assets they belong to, so this comes before any of them is mapped."""
-        devices = key_devices(self.engine, self._mapped(MACHINES, stream), self.work.connector_id)
+        devices = key_devices(self.engine, self._drafts(MACHINES, stream), self.work.connector_id)
+        self._refuse(
+            MACHINES, stream, sum(int(self.engine.scalar(t.count())) for t in (devices.records, *devices.rejects))
+        )
         self.progress.advance(Phase.MAP, stream.received)
         self.progress.begin(Phase.IDENTIFY, expected_rows=None)
         self.work.identify(devices)
@@ -365,12 +372,17 @@ class Reading:
             raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
             self.work.detail(maps[0], raw, seen)
 
-    def _mapped(self, model: SourceModel, stream: StagedStream) -> ir.Table:
+    def _drafts(self, model: SourceModel, stream: StagedStream) -> ir.Table:
         raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
-        result = apply(self.transform_map.stream(model.name), raw)
-        self.work.changes.rejects.append(self.engine.materialise(result.rejects, "rejects"))
+        return drafts_of(self.transform_map.stream(model.name), raw)
+
+    def _refuse(self, model: SourceModel, stream: StagedStream, taken: int) -> None:
+        """Keep the rows that became no draft, where so many did, with their reasons."""
+        if taken != stream.rows:
+            raw = self.engine.read_parquet(stream.parquet_files(), model.staged_types)
+            rejects = apply(self.transform_map.stream(model.name), raw).rejects
+            self.work.changes.rejects.append(self.engine.materialise(rejects, "rejects"))
         self._take_rejects(stream)
-        return result.drafts
 
     def _take_rejects(self, stream: StagedStream) -> None:
         files = stream.reject_files()

@@ -90,14 +90,23 @@ def apply(stream: StreamMap, raw: ir.Table) -> Mapped:
     Raises:
         ConfigError: `transform.column-missing`: the staged rows lack a column that the map reads.
     """
+    drafts, is_refused, refusals = _drafted(stream, raw)
+    return Mapped(drafts, _rejects(stream, raw.filter(is_refused), refusals))
+
+
+def drafts_of(stream: StreamMap, raw: ir.Table) -> ir.Table:
+    """The drafts of `apply` alone, for who looks for rejects only where some row is missing."""
+    return _drafted(stream, raw)[0]
+
+
+def _drafted(stream: StreamMap, raw: ir.Table) -> tuple[ir.Table, ir.BooleanValue, list[_Refusal]]:
     _check_columns(stream, raw)
     types = source_types(stream.source)
     filled = {row.column: _map_row(row, raw, types) for row in stream.rows}
     refusals = _refusals(stream, raw, filled, types)
     is_refused = ibis.or_(*(r.condition for r in refusals))
     columns = _target_columns(stream, filled | _provenance(stream, raw), without=())
-    drafts = raw.filter(~is_refused).select(**columns)
-    return Mapped(drafts, _rejects(stream, raw.filter(is_refused), refusals))
+    return raw.filter(~is_refused).select(**columns), is_refused, refusals
 
 
 @dataclass(frozen=True, slots=True)
