@@ -21,9 +21,8 @@ def main() -> None:
     """Run the command line: here, or, where a server owns the home, there."""
     # Expressions are many small objects that live as long as the command; looking through them often takes a tenth of a run.
     gc.set_threshold(100_000, 20, 20)
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # numpy comes with Arrow; its threads wait by asking, for nothing
+    # numpy comes with Arrow; its threads wait by asking, for nothing.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     code = perform(sys.argv[1:])
     gc.freeze()  # and they all go with the process, so that nothing is looked through once more at its end
     sys.exit(code)

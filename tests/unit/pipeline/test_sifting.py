@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import ibis
 import pyarrow as pa
-import pytest
 
 from riskbridge.lifecycle.detections import COLUMNS, Sighting, first_versions
 from riskbridge.model.layout import KIND, LAYOUTS
@@ -31,15 +28,6 @@ KINDS = [
     },
     {"connector_id": "c", "cve_id": None, "category": "vulnerability", "product_name": None, END: ""},
 ]
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    engine = DuckDBEngine(tmp_path / "w.duckdb")
-    made = Warehouse(engine)
-    made.ensure_schema()
-    yield made
-    engine.close()
 
 
 def table(engine: DuckDBEngine, rows: list[dict[str, Any]], types: dict[str, str]) -> ibis.Table:

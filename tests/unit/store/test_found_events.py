@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import ibis
-import pytest
 
 from riskbridge.model.layout import IS_FOUND, LAYOUTS
 from riskbridge.model.target import EVENT, FINDING
-from riskbridge.store.engine import DuckDBEngine
 from riskbridge.store.warehouse.warehouse import Changes, PublishedRun, Warehouse
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RUN = PublishedRun("r1", "c", "tenant", AT, AT + timedelta(minutes=1), True, "s", "m", "paged", AT, None)
 WRITTEN = tuple(n for n in FINDING.names if n not in ("valid_from_run", "valid_to_run"))
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    engine = DuckDBEngine(tmp_path / "w.duckdb")
-    made = Warehouse(engine)
-    made.ensure_schema()
-    yield made
-    engine.close()
 
 
 def versions(warehouse: Warehouse, *ids: str, qds: int) -> ibis.Table:

@@ -36,8 +36,8 @@ def to_column(field: Field, records: Sequence[Any]) -> Column:
 
 def _to_structs(field: Field, values: Sequence[Any]) -> Column:
     if not any(values):
-        absent_all: Column = pa.nulls(len(values), struct_type(field))  # type: ignore[call-overload]
-        return absent_all
+        nothing: Column = pa.nulls(len(values), struct_type(field))  # type: ignore[call-overload] # takes any type
+        return nothing
     absent = SimpleNamespace(**dict.fromkeys((c.name for c in field.children), None))
     present = [absent if v is None else v for v in values]
     return structs(values, [to_column(c, present) for c in field.children], struct_type(field))
